@@ -1,0 +1,1 @@
+"""Time, signals, parameters, frames. Knows no device, no GL, no sound card."""

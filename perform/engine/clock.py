@@ -1,0 +1,124 @@
+"""Time as an argument. This is the only module of the program that reads a clock (tests/test_architecture.py proves it).
+
+A `Clock` gives one `Tick` per frame. `WallClock` is the show; `FixedClock` renders a file and runs the tests: with it two
+runs give equal frames. Everything that moves integrates `tick.dt`, so nothing depends on the frame rate.
+
+Times are seconds since the clock's `origin`. `origin` itself is in the time of `machine_time()`, which all processes of
+one machine share; a child process stamps with `machine_time()` and the parent subtracts `origin`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One frame's moment: its number, its time and the time since the last one (seconds)."""
+
+    index: int
+    time: float
+    dt: float
+
+
+class Clock(Protocol):
+    """What the loop needs of time. `now` may be called from any thread, the others only from the main thread."""
+
+    origin: float
+
+    def now(self) -> float:
+        """Seconds since the show began."""
+        ...
+
+    def tick(self) -> Tick:
+        """Begin the next frame."""
+        ...
+
+    def pace(self) -> None:
+        """Wait until the next frame is due; returns at once where nothing has to be waited for."""
+        ...
+
+
+def machine_time() -> float:
+    """Seconds on the clock that all processes of this machine share (monotonic, arbitrary zero)."""
+    return time.perf_counter()
+
+
+def cpu_time() -> float:
+    """Seconds of processor time that this process has used, for benchmarks."""
+    return time.process_time()
+
+
+def thread_time() -> float:
+    """Seconds of processor time that the calling thread has used, for benchmarks."""
+    return time.thread_time()
+
+
+def sleep(seconds: float) -> None:
+    """Give the processor away for about this long. For workers, never on the main thread's way to a frame."""
+    time.sleep(max(0.0, seconds))
+
+
+def date() -> str:
+    """The calendar date and time, for the names of files that the user keeps (`20261122-052200`)."""
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
+class WallClock:
+    """Real time, at most `fps` frames a second.
+
+    Where the display's own vertical sync already holds the loop back, `pace` finds the next frame due and returns at
+    once; where there is no sync (a virtual display, some drivers) it sleeps. After a long stall the schedule starts
+    anew instead of hurrying to catch up.
+    """
+
+    def __init__(self, fps: float = 60.0) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be above 0, not {fps}")
+        self.period = 1.0 / fps
+        self.origin = time.perf_counter()
+        self._index = -1
+        self._last = 0.0
+        self._due = 0.0
+
+    def now(self) -> float:
+        return time.perf_counter() - self.origin
+
+    def tick(self) -> Tick:
+        now = self.now()
+        self._index += 1
+        dt = now - self._last if self._index else self.period
+        self._last = now
+        return Tick(self._index, now, dt)
+
+    def pace(self) -> None:
+        self._due += self.period
+        late = self.now() - self._due
+        if late > self.period:
+            self._due += late
+        elif late < 0:
+            time.sleep(-late)
+
+
+class FixedClock:
+    """Frame `n` is at exactly `n / fps` seconds, however long it takes to make."""
+
+    def __init__(self, fps: float = 60.0) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be above 0, not {fps}")
+        self.period = 1.0 / fps
+        self.fps = fps
+        self.origin = 0.0
+        self._index = -1
+
+    def now(self) -> float:
+        return max(self._index, 0) / self.fps
+
+    def tick(self) -> Tick:
+        self._index += 1
+        return Tick(self._index, self._index / self.fps, self.period)
+
+    def pace(self) -> None:
+        return None

@@ -1,0 +1,53 @@
+"""The picture on its way from the generator to the wall, and the slot that carries it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from perform.engine.clock import Tick
+from perform.engine.parameters import Values
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the generator is asked for: the values of one tick, and how far the walk has come (in landmarks)."""
+
+    tick: Tick
+    values: Values
+    position: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A picture still on its device, with the tick whose values it answers to.
+
+    `pixels` is uint8 RGBA, top row first, `[H, W, 4]`: a C-contiguous numpy array on the CPU, or a torch tensor on an
+    accelerator (`device` says which: "cpu", "cuda:0", ...). It stays valid until two newer frames have been taken.
+    `made_in` is what it took to make, in seconds.
+    """
+
+    pixels: Any
+    tick: Tick
+    device: str = "cpu"
+    made_in: float = 0.0
+
+
+class Slot(Generic[T]):
+    """One place where the newest wins. Any thread puts, one thread takes; neither ever waits."""
+
+    def __init__(self) -> None:
+        self._place: deque[T] = deque(maxlen=1)
+
+    def put(self, value: T) -> None:
+        self._place.append(value)
+
+    def take(self) -> T | None:
+        """The newest value since the last take, or None."""
+        try:
+            return self._place.pop()
+        except IndexError:
+            return None
