@@ -1,7 +1,7 @@
-"""Time as an argument. This is the only module of the program that reads a clock (tests/test_architecture.py proves it).
+"""Time as an argument. The only module of the program that reads a clock (tests/test_architecture.py proves it).
 
-A `Clock` gives one `Tick` per frame. `WallClock` is the show; `FixedClock` renders a file and runs the tests: with it two
-runs give equal frames. Everything that moves integrates `tick.dt`, so nothing depends on the frame rate.
+A `Clock` gives one `Tick` per frame. `WallClock` is the show; `FixedClock` renders a file and runs the tests: with it
+two runs give equal frames. Everything that moves integrates `tick.dt`, so nothing depends on the frame rate.
 
 Times are seconds since the clock's `origin`. `origin` itself is in the time of `machine_time()`, which all processes of
 one machine share; a child process stamps with `machine_time()` and the parent subtracts `origin`.

@@ -31,7 +31,7 @@ def address(name: str) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """ ' Did you mean "x"?' for the word closest to `word`, or nothing where none is close."""
+    """' Did you mean "x"?' for the word closest to `word`, or nothing where none is close."""
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.5)
     return f' Did you mean "{found[0]}"?' if found else ""
 

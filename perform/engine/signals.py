@@ -1,7 +1,7 @@
 """Events and signals: what the sources say, and the last word on each name.
 
-An **event** is (name, value, the time it happened). A **source** gives events and never blocks. A **signal** is the last
-value on a name. Only `Engine.step` writes signals, once a frame, from the events that arrived since the last one.
+An **event** is (name, value, the time it happened). A **source** gives events and never blocks. A **signal** is the
+last value on a name. Only `Engine.step` writes signals, once a frame, from the events that arrived since the last one.
 
 Signals are sampled once a frame, so a thing that is over before the next frame (an onset, a pad) must not be a spike:
 an event with `decay` > 0 jumps to its value and falls by itself, to 1/e after `decay` seconds.
@@ -63,10 +63,7 @@ class EventQueue:
 
     def drain(self) -> list[Event]:
         """All waiting events, oldest first. Main thread."""
-        events = []
-        for _ in range(len(self._events)):
-            events.append(self._events.popleft())
-        return events
+        return [self._events.popleft() for _ in range(len(self._events))]
 
 
 class Signals:
@@ -77,7 +74,7 @@ class Signals:
         self._decays: dict[str, float] = {}
 
     def update(self, events: Iterable[Event], dt: float) -> None:
-        """Let pulses fall by `dt` seconds, then take the new events in order. Values that are not finite are ignored."""
+        """Let pulses fall by `dt` seconds, then take the new events in order. Not-finite values are ignored."""
         for name, decay in self._decays.items():
             self.values[name] *= math.exp(-dt / decay)
         for event in events:

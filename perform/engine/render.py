@@ -1,0 +1,74 @@
+"""What the generator's thread does for one frame: values -> w -> picture -> RGBA8, all on the model's device.
+
+Imports torch, so it is imported only where a model is loaded, never on the way to the first picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from models.generators import Generator
+from perform.engine.clock import Clock
+from perform.engine.frame import Frame, Request
+from perform.engine.walk import Array, Walker
+
+BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
+
+
+class GeneratorRenderer:
+    """Plays one model. Generator thread only.
+
+    Moving numbers go to the device as one vector: w `[L, D]` and the noise strength behind it. The pictures live in a
+    ring of buffers `[H, W, 4]` that is made once.
+    """
+
+    def __init__(self, generator: Generator, clock: Clock, name: str) -> None:
+        self.name = name
+        self._generator, self._clock = generator, clock
+        self._device = torch.device(generator.device)
+        self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)
+        shape = (generator.num_ws, generator.w_dim)
+        self._staging = torch.zeros(shape[0] * shape[1] + 1, pin_memory=self._device.type == "cuda")
+        self._moving = self._staging.to(self._device) if self._device.type != "cpu" else self._staging
+        self._w = self._moving[:-1].view(1, *shape)
+        self._noise_strength = self._moving[-1]
+        self._pictures: list[torch.Tensor] = []
+        self._turn = 0
+
+    @torch.inference_mode()
+    def render(self, request: Request) -> Frame:
+        """Make the frame that answers `request`."""
+        began = self._clock.now()
+        staging = self._staging.numpy()
+        staging[:-1] = self._walker.w(request.values, request.position).ravel()
+        staging[-1] = request.values["walk.noise_strength"]
+        if self._moving is not self._staging:
+            self._moving.copy_(self._staging, non_blocking=True)
+        image = self._generator.synthesize(self._w, noise_mode="const", noise_strength=self._noise_strength)
+        rgba = self._buffer(image.shape[2], image.shape[3])
+        to_rgba(image, rgba)
+        pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
+        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began)
+
+    def _buffer(self, height: int, width: int) -> torch.Tensor:
+        if not self._pictures or self._pictures[0].shape[:2] != (height, width):
+            empty = torch.full((BUFFERS, height, width, 4), 255, dtype=torch.uint8, device=self._device)
+            self._pictures = list(empty.unbind(0))
+        self._turn = (self._turn + 1) % BUFFERS
+        return self._pictures[self._turn]
+
+    @torch.inference_mode()
+    def _map(self, z: Array) -> Array:
+        ready = torch.from_numpy(z).to(self._device, torch.float32)
+        w = self._generator.map(ready, truncation_psi=1.0)
+        return np.asarray(w[:, 0].double().cpu().numpy())
+
+    def _mean(self) -> Array:
+        return np.asarray(self._generator.w_avg.detach().double().cpu().numpy())
+
+
+def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
+    """A picture `[1, 3, H, W]` of about -1..1 into `out` `[H, W, 4]` uint8: (x * 127.5 + 128) clamped and cut off."""
+    scaled = torch.add(128.0, image[0].permute(1, 2, 0), alpha=127.5).clamp_(0, 255)
+    out[..., :3] = scaled.to(torch.uint8)
