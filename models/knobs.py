@@ -5,8 +5,9 @@ where the argument is, with `Annotated`, so that the code and the instrument can
 
     def melt(x: Tensor, *, radius: Annotated[float, Span(0, 32, "px", "how far colours run")] = 4.0) -> Tensor: ...
 
-`knobs_of(melt)` then gives `(Knob("radius", 4.0, 0, 32, "px", ...),)`. The engine gives each knob a full name in
-its one tree of parameters (`bend.melt.radius`); nothing else has to be written for a fader, a route or a preset to reach it.
+`knobs_of(melt)` then gives `(Knob("radius", 4.0, 0, 32, "px", ...),)`. The engine gives each knob a full name in its
+one tree of parameters (`bend.melt.radius`); nothing else has to be written for a fader, a route or a preset to reach
+it.
 """
 
 from __future__ import annotations

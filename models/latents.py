@@ -1,10 +1,10 @@
 """Where in a model the show is: landmarks, the paths between them, and the place on a path.
 
-Landmarks are seeds, as in NVIDIA's tools: landmark N is `RandomState(N).randn(z_dim)`. A walk passes through
-them either by slerp in z (White 2016, "Sampling Generative Networks") or along a closed spline in w. Interpolating w straight makes
-the deviation from the mean shrink to 0.5-0.7 half-way, so the picture pales and recovers: it breathes. The spline here
-runs over *directions* from the mean and carries the distance beside it, so the strength of the picture is kept, and it
-is measured by arc length, so the speed is even.
+Landmarks are seeds, as in NVIDIA's tools: landmark N is `RandomState(N).randn(z_dim)`. A walk passes through them
+either by slerp in z (White 2016, "Sampling Generative Networks") or along a closed spline in w. Interpolating w
+straight makes the deviation from the mean shrink to 0.5-0.7 half-way, so the picture pales and recovers: it breathes.
+The spline here runs over *directions* from the mean and carries the distance beside it, so the strength of the
+picture is kept, and it is measured by arc length, so the speed is even.
 
 Everything is numpy on a few thousand numbers: a place costs well under 0.2 ms and nothing waits for a device.
 Legend: K landmarks, L layers (num_ws), D width of w (or z).

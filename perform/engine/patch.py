@@ -3,8 +3,8 @@
     value(parameter) = base + sum over its routes of depth * curve(follow(signal))
 
 `depth` is in the parameter's own unit: how far a signal of 1 moves it. Several routes on one parameter add up, and
-the sum is clamped to the parameter's span. `follow` is a one-pole envelope per second (`dt`), so it is the same at any frame
-rate: `attack` and `release` are the seconds to come within 37 % of a step up or down; 0 follows at once.
+the sum is clamped to the parameter's span. `follow` is a one-pole envelope per second (`dt`), so it is the same at
+any frame rate: `attack` and `release` are the seconds to come within 37 % of a step up or down; 0 follows at once.
 
 All routes of a preset are worked as a few vectors, so 20 or 200 cost about the same.
 """

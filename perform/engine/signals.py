@@ -1,7 +1,8 @@
 """Events and signals: what the sources say, and the last word on each name.
 
 An **event** is (name, value, the time it happened). A **source** gives events and never blocks. A **signal** is the
-last value on a name. Only `Engine.step` writes signals, once a frame, from the events that arrived since the last one.
+last value on a name. Only `Engine.step` writes signals, once a frame, from the events that arrived since the last
+one.
 
 Signals are sampled once a frame, so a thing that is over before the next frame (an onset, a pad) must not be a spike:
 an event with `decay` > 0 jumps to its value and falls by itself, to 1/e after `decay` seconds.

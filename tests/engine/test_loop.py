@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from perform.engine.clock import FixedClock, Tick, WallClock, machine_time, sleep
+from perform.engine.frame import Frame, Request
+from perform.engine.loop import Engine
+from perform.engine.parameters import Parameters, Values
+from perform.engine.patch import Patch, Route
+from perform.engine.problems import Problems, ShowStopped
+from perform.engine.signals import Event
+from perform.engine.worker import InlineWorker, Worker
+
+
+class Script:
+    """A source that says given events at given ticks."""
+
+    def __init__(self, events: dict[int, list[Event]]) -> None:
+        self.events = events
+
+    def poll(self, tick: Tick) -> Sequence[Event]:
+        return self.events.get(tick.index, [])
+
+    def close(self) -> None:
+        return None
+
+
+class Screen:
+    """A stage that remembers what was on the wall."""
+
+    def __init__(self) -> None:
+        self.shown: list[Frame | None] = []
+        self.values: list[Values] = []
+
+    def draw(self, frame: Frame | None, values: Values, tick: Tick) -> None:
+        self.shown.append(frame)
+        self.values.append(values)
+
+
+def engine(parameters: Parameters, renderer: object, events: dict[int, list[Event]] | None = None, **options: object):
+    clock = FixedClock(50)
+    problems = Problems()
+    worker = InlineWorker(clock, problems)
+    if renderer is not None:
+        worker.install(renderer)
+    pressed: list[str] = []
+    made = Engine(
+        clock,
+        [Script(events or {})],
+        parameters,
+        worker,
+        Screen(),
+        buttons=pressed.extend,
+        problems=problems,
+        **options,
+    )
+    return made, pressed
+
+
+def test_a_frame_goes_the_whole_line_within_its_tick(parameters: Parameters, flat_renderer: object) -> None:
+    show, _ = engine(parameters, flat_renderer, {3: [Event("audio.low", 1.0, 0.06)]})
+    show.patch = Patch([Route("audio.low", "walk.speed", 2.0)], parameters)
+    show.run(lambda tick: tick.index < 9)
+    frames = show.stage.shown
+    assert [frame.tick.index for frame in frames] == list(range(10))
+    assert show.stage.values[2]["walk.speed"] == 0.25
+    assert show.stage.values[3]["walk.speed"] == 2.25
+    assert show.traveller.position == pytest.approx((3 * 0.25 + 7 * 2.25) / 50)
+
+
+def test_a_signal_with_a_parameters_own_name_sets_it(parameters: Parameters, flat_renderer: object) -> None:
+    show, pressed = engine(
+        parameters,
+        flat_renderer,
+        {1: [Event("walk.speed", 1.5, 0.02, hand=True), Event("home", 1.0, 0.02, hand=True)]},
+    )
+    show.run(lambda tick: tick.index < 2)
+    assert parameters.get("walk.speed") == 1.5
+    assert pressed == ["home"]
+    assert show.latency.gauge.count == 2
+
+
+def test_a_value_that_is_none_is_reported_and_the_show_goes_on(parameters: Parameters, flat_renderer: object) -> None:
+    events = {1: [Event("walk.speed", float("nan"), 0.0)], 2: [Event("walk.sync", "bets", 0.0)]}
+    show, _ = engine(parameters, flat_renderer, events)
+    show.run(lambda tick: tick.index < 5)
+    assert len(show.stage.shown) == 6
+    assert parameters.get("walk.speed") == 0.25
+    assert 'Did you mean "beats"' in show.problems.current["control"].text
+
+
+def test_before_there_is_a_generator_there_is_a_frame_time_but_no_frame(parameters: Parameters) -> None:
+    show, _ = engine(parameters, None)
+    show.run(lambda tick: tick.index < 3)
+    assert show.stage.shown == [None] * 4
+
+
+def test_frozen_means_the_same_frame_stands(parameters: Parameters, flat_renderer: object) -> None:
+    show, _ = engine(parameters, flat_renderer, {2: [Event("freeze", 1.0, 0.0)], 5: [Event("freeze", 0.0, 0.0)]})
+    show.run(lambda tick: tick.index < 6)
+    assert [frame.tick.index for frame in show.stage.shown] == [0, 1, 1, 1, 1, 5, 6]
+
+
+class Failing:
+    name = "broken network"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def render(self, request: Request) -> Frame:
+        self.calls += 1
+        if self.calls == 2:
+            raise RuntimeError("out of memory")
+        return Frame(np.zeros((2, 2, 4), np.uint8), request.tick)
+
+
+def test_a_generator_that_fails_leaves_the_last_good_frame(parameters: Parameters) -> None:
+    show, _ = engine(parameters, Failing())
+    show.run(lambda tick: tick.index < 2)
+    assert [frame.tick.index for frame in show.stage.shown] == [0, 0, 2]
+    assert any("out of memory" in problem.text for problem in show.problems.history)
+    assert "generator" not in show.problems.current, "it plays again, so the problem is gone"
+
+
+def test_strict_ends_the_show_at_the_first_problem(parameters: Parameters) -> None:
+    show, _ = engine(parameters, Failing(), strict=True)
+    with pytest.raises(ShowStopped, match="out of memory"):
+        show.run(lambda tick: tick.index < 50)
+
+
+def test_a_stage_or_source_that_raises_does_not_stop_the_picture(parameters: Parameters, flat_renderer: object) -> None:
+    show, _ = engine(parameters, flat_renderer)
+
+    def poll(tick: Tick) -> Sequence[Event]:
+        if tick.index == 2:
+            raise OSError("the device is gone")
+        return []
+
+    show.sources[0].poll = poll
+    show.run(lambda tick: tick.index < 4)
+    assert [frame.tick.index for frame in show.stage.shown] == [0, 1, 3, 4]
+    assert "the device is gone" in show.problems.current["show"].text
+
+
+def test_two_runs_give_equal_frames(parameters: Parameters, flat_renderer: object) -> None:
+    runs = []
+    for _ in range(2):
+        show, _ = engine(parameters, flat_renderer, {3: [Event("walk.offset", 0.5, 0.0)]})
+        show.run(lambda tick: tick.index < 30)
+        runs.append(np.stack([frame.pixels for frame in show.stage.shown]))
+        parameters.reset()
+    assert np.array_equal(*runs)
+
+
+class Stalled:
+    """A generator that stops for good in its second frame."""
+
+    name = "stalled"
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    def render(self, request: Request) -> Frame:
+        if request.tick.index > 3:
+            self.release.wait(20)
+        return Frame(np.zeros((2, 2, 4), np.uint8), request.tick)
+
+
+def test_the_display_keeps_its_rate_while_the_generator_is_stalled(parameters: Parameters) -> None:
+    clock, problems, renderer = WallClock(60), Problems(), Stalled()
+    worker = Worker(clock, problems)
+    worker.install(renderer)
+    waits: list[float] = []
+    screen = Screen()
+    show = Engine(clock, [], parameters, worker, screen, buttons=lambda _: None, problems=problems)
+
+    def going(tick: Tick) -> bool:
+        waits.append(show.own_time.recent()[-1])
+        return tick.index < 90
+
+    began = machine_time()
+    show.run(going)
+    seconds = machine_time() - began
+    renderer.release.set()
+    worker.close()
+    assert len(screen.shown) == 91
+    assert screen.shown[-1] is screen.shown[-40], "the last good frame stands"
+    assert sorted(waits)[len(waits) * 9 // 10] < 2 / 60, "no frame waits for the generator"
+    assert seconds < 91 / 60 + 2.0
+
+
+def test_the_worker_thread_makes_frames_from_the_newest_request(parameters: Parameters, flat_renderer: object) -> None:
+    clock, problems = WallClock(100), Problems()
+    worker = Worker(clock, problems)
+    values = Patch((), parameters).play(engine(parameters, None)[0].signals, parameters, 0.01)
+    worker.install(flat_renderer)
+    for i in range(20):
+        worker.ask(Request(Tick(i, i / 100, 0.01), values, float(i)))
+    frame = None
+    for _ in range(200):
+        frame = worker.newest()
+        if frame is not None and frame.tick.index == 19:
+            break
+        sleep(0.01)
+    worker.close()
+    assert frame is not None
+    assert frame.tick.index == 19
+    assert worker.made <= 20
