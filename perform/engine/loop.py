@@ -30,8 +30,8 @@ class Stage(Protocol):
 class Engine:
     """The parts of a show and the order in which a frame goes through them. Main thread.
 
-    `patch` may be replaced between two frames (a preset change). `buttons` is called with the names of the triggers
-    that fired, before the values are worked out, so that a change they make is in this frame.
+    `patch` may be replaced between two frames (a preset change). `direct` is called each frame with the names of the
+    buttons that fired, before the values are worked out, so that a change they make is in this frame.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Engine:
         worker: Maker,
         stage: Stage,
         *,
-        buttons: Callable[[Sequence[str]], None],
+        direct: Callable[[Sequence[str]], None],
         problems: Problems,
         strict: bool = False,
     ) -> None:
@@ -53,7 +53,7 @@ class Engine:
             worker,
             stage,
         )
-        self.buttons, self.problems, self.strict = buttons, problems, strict
+        self.direct, self.problems, self.strict = direct, problems, strict
         self.signals = Signals()
         self.patch = Patch((), parameters)
         self.traveller = Traveller()
@@ -92,9 +92,7 @@ class Engine:
                     continue
             if event.hand:
                 self.latency.touched(tick.index, event.time)
-        fired = self.parameters.fired()
-        if fired:
-            self.buttons(fired)
+        self.direct(self.parameters.fired())
 
     def run(self, going: Callable[[Tick], bool]) -> None:
         """Frames until `going` says no. The one place where whatever a part does wrong comes back to.

@@ -11,6 +11,7 @@ import torch
 from models.generators import Generator
 from perform.engine.clock import Clock
 from perform.engine.frame import Frame, Request
+from perform.engine.problems import UserError
 from perform.engine.walk import Array, Walker
 
 BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
@@ -26,7 +27,7 @@ class GeneratorRenderer:
     def __init__(self, generator: Generator, clock: Clock, name: str) -> None:
         self.name = name
         self._generator, self._clock = generator, clock
-        self._device = torch.device(generator.device)
+        self.device = self._device = torch.device(generator.device)
         self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)
         shape = (generator.num_ws, generator.w_dim)
         self._staging = torch.zeros(shape[0] * shape[1] + 1, pin_memory=self._device.type == "cuda")
@@ -72,3 +73,19 @@ def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
     """A picture `[1, 3, H, W]` of about -1..1 into `out` `[H, W, 4]` uint8: (x * 127.5 + 128) clamped and cut off."""
     scaled = torch.add(128.0, image[0].permute(1, 2, 0), alpha=127.5).clamp_(0, 255)
     out[..., :3] = scaled.to(torch.uint8)
+
+
+def pick_device(name: str) -> str:
+    """The device to use: `name` ("cpu", "cuda", "mps"), or for "" the best there is. Raises UserError if absent."""
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if not name:
+        return next(kind for kind, is_there in there.items() if is_there)
+    kind = name.partition(":")[0]
+    if not there.get(kind, False):
+        usable = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise UserError(f'the device "{name}" is not there; this machine has: {usable}')
+    return name

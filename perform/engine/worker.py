@@ -23,6 +23,11 @@ class Renderer(Protocol):
 
     name: str
 
+    @property
+    def device(self) -> object:
+        """Where it computes, in a word: "cpu", "cuda:0"."""
+        ...
+
     def render(self, request: Request) -> Frame: ...
 
 

@@ -24,6 +24,7 @@ class FlatRenderer:
     """Paints the whole picture in the walk's position, so that a frame shows which request made it."""
 
     name = "flat"
+    device = "cpu"
 
     def render(self, request: Request) -> Frame:
         pixels = np.full((4, 4, 4), int(request.position * 8) % 256, dtype=np.uint8)

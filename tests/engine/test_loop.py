@@ -54,7 +54,7 @@ def engine(parameters: Parameters, renderer: object, events: dict[int, list[Even
         parameters,
         worker,
         Screen(),
-        buttons=pressed.extend,
+        direct=pressed.extend,
         problems=problems,
         **options,
     )
@@ -176,7 +176,7 @@ def test_the_display_keeps_its_rate_while_the_generator_is_stalled(parameters: P
     worker.install(renderer)
     waits: list[float] = []
     screen = Screen()
-    show = Engine(clock, [], parameters, worker, screen, buttons=lambda _: None, problems=problems)
+    show = Engine(clock, [], parameters, worker, screen, direct=lambda _: None, problems=problems)
 
     def going(tick: Tick) -> bool:
         waits.append(show.own_time.recent()[-1])

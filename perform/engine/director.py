@@ -1,0 +1,171 @@
+"""What the buttons do: presets, models, home. The only part that replaces what is playing.
+
+Everything is checked before anything is changed, so a broken preset leaves the running one as it is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from models.knobs import Knob, choice, trigger
+from perform.engine import preset as presets
+from perform.engine.parameters import Parameters
+from perform.engine.patch import Patch
+from perform.engine.problems import Problems, UserError
+
+KEPT = ("show.", "output.", "listen.", "freeze", "blackout", "preset", "model")  # a preset moves these only by name
+
+
+class Played(Protocol):
+    """What the director changes in the engine."""
+
+    parameters: Parameters
+    patch: Patch
+
+
+def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, ...]:
+    """Which preset and which model play, as choices, and the buttons that change them: for the root of the tree."""
+    return (
+        choice("preset", tuple(names), names[0], "which preset plays"),
+        choice("model", tuple(models), models[0], "which model plays"),
+        trigger("show.save", "write what is playing as a new preset into your own folder"),
+    )
+
+
+class Director:
+    """Main thread. `step` is called once a frame with the buttons that fired.
+
+    `order` sets the shaders' order, `load` asks for a model, `say` shows a short line on the HUD.
+    """
+
+    def __init__(
+        self,
+        engine: Played,
+        shaders: frozenset[str],
+        *,
+        order: Callable[[Sequence[str]], None],
+        load: Callable[[str], None],
+        say: Callable[[str], None],
+        problems: Problems,
+        seed: int = 0,
+    ) -> None:
+        self.playing = presets.Preset(name="")
+        self.name = ""
+        self._engine, self._shaders = engine, shaders
+        self._order, self._load, self._say, self._problems = order, load, say, problems
+        self._numbers: dict[str, float] = {}
+        self._model = ""
+        self._refused = ""
+        self._random = random.Random(seed)
+
+    def play(self, path: Path) -> None:
+        """Change to the preset in a file. Raises UserError, with everything as it was, where the file is not right."""
+        preset = presets.read(path)
+        numbers = presets.checked(preset, self._engine.parameters, self._shaders, path.name)
+        patch = Patch(presets.routes(preset), self._engine.parameters)
+        self.playing, self.name, self._numbers = preset, path.stem, numbers
+        self._engine.patch = patch
+        self._order(preset.shaders)
+        self.home()
+        parameters = self._engine.parameters
+        for name, word in (("preset", path.stem), ("model", preset.model)):
+            if word in parameters.knob(name).choices:
+                parameters.set(name, word)
+        self._use(preset.model)
+
+    def home(self) -> None:
+        """Everything back to what the preset says; the walk goes on from where it is."""
+        parameters = self._engine.parameters
+        for name in parameters.names():
+            if not name.startswith(KEPT):
+                parameters.set(name, parameters.knob(name).default)
+        for name, number in self._numbers.items():
+            parameters.set(name, number)
+
+    def step(self, fired: Sequence[str]) -> None:
+        """Do what the buttons say, then follow the choices `preset` and `model`, wherever they were moved from."""
+        for name in fired:
+            self._press(name)
+        parameters = self._engine.parameters
+        wanted = parameters.word("preset")
+        if wanted not in (self.name, self._refused):
+            self._change(wanted)
+        model = parameters.word("model")
+        if model != self._model and self._model in parameters.knob("model").choices:
+            self._use(model)
+
+    def _press(self, name: str) -> None:
+        match name:
+            case "home":
+                self.home()
+                self._say("home")
+            case "show.next":
+                self._turn(1)
+            case "show.previous":
+                self._turn(-1)
+            case "show.random":
+                self._shake()
+            case "show.save":
+                self._save()
+
+    def _turn(self, by: int) -> None:
+        names = self._engine.parameters.knob("preset").choices
+        at = names.index(self.name) if self.name in names else 0
+        self._engine.parameters.set("preset", names[(at + by) % len(names)])
+
+    def _change(self, name: str) -> None:
+        try:
+            self.play(presets.find(name))
+        except UserError as error:
+            self._problems.report("preset", f"{error}; {self.name or 'nothing'} plays on")
+            self._refused = name
+            if self.name in self._engine.parameters.knob("preset").choices:
+                self._engine.parameters.set("preset", self.name)
+        else:
+            self._refused = ""
+            self._problems.clear("preset")
+            self._say(self.playing.name)
+
+    def _use(self, model: str) -> None:
+        if model != self._model:
+            self._model = model
+            self._load(model)
+
+    def _shake(self) -> None:
+        """New landmarks, a new accent, and every shader's knobs a quarter of their span away at most."""
+        parameters = self._engine.parameters
+        for name in ("walk.seed", "walk.accent_seed"):
+            parameters.set(name, float(self._random.randrange(100_000)))
+        for shader in self.playing.shaders:
+            for name in parameters.names():
+                knob = parameters.knob(name)
+                if name.startswith(f"shader.{shader}.") and knob.kind == "float":
+                    reach = 0.25 * (knob.high - knob.low)
+                    parameters.set(name, parameters.get(name) + self._random.uniform(-reach, reach))
+        self._say("random")
+
+    def _save(self) -> None:
+        parameters = self._engine.parameters
+        values = {}
+        for name in parameters.names():
+            knob = parameters.knob(name)
+            if knob.kind != "trigger" and not name.startswith(KEPT) and parameters.get(name) != knob.default:
+                values[name] = parameters.word(name) if knob.kind == "choice" else parameters.get(name)
+        path = presets.free_path(self.name or "mine")
+        made = presets.Preset(
+            name=path.stem,
+            about=f"made on stage from {self.playing.name or 'nothing'}",
+            model=self._model,
+            shaders=self.playing.shaders,
+            values=presets.nested(values),
+            routes=self.playing.routes,
+        )
+        try:
+            presets.write(path, made)
+        except UserError as error:
+            self._problems.report("preset", str(error))
+        else:
+            self._say(f"saved as {path.name}")
