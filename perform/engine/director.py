@@ -74,7 +74,7 @@ class Director:
         for name, word in (("preset", path.stem), ("model", preset.model)):
             if word in parameters.knob(name).choices:
                 parameters.set(name, word)
-        self._use(preset.model)
+        self.use(preset.model)
 
     def home(self) -> None:
         """Everything back to what the preset says; the walk goes on from where it is."""
@@ -95,7 +95,7 @@ class Director:
             self._change(wanted)
         model = parameters.word("model")
         if model != self._model and self._model in parameters.knob("model").choices:
-            self._use(model)
+            self.use(model)
 
     def _press(self, name: str) -> None:
         match name:
@@ -129,7 +129,7 @@ class Director:
             self._problems.clear("preset")
             self._say(self.playing.name)
 
-    def _use(self, model: str) -> None:
+    def use(self, model: str) -> None:
         if model != self._model:
             self._model = model
             self._load(model)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.knobs import trigger
+from perform.engine import preset as presets
+from perform.engine.director import Director, director_knobs
+from perform.engine.parameters import Parameters
+from perform.engine.patch import Patch
+from perform.engine.problems import Problems, UserError
+
+ONE = 'name = "One"\nmodel = "cppn"\nshaders = ["echo"]\n[values.walk]\nspeed = 1.0\n'
+TWO = 'name = "Two"\nmodel = "first-light"\n[values.walk]\nspeed = -1.0\n[[routes]]\nsignal="a"\nto="walk.speed"\ndepth=1\n'
+
+
+class Engine:
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.patch = Patch((), parameters)
+
+
+class Desk:
+    """A director with everything it talks to written down."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        parameters.add("", director_knobs(["one", "two", "broken"], ["cppn", "first-light"]))
+        parameters.add("", (trigger("show.next"), trigger("show.previous"), trigger("show.random")))
+        self.engine, self.problems = Engine(parameters), Problems()
+        self.orders: list[tuple[str, ...]] = []
+        self.models: list[str] = []
+        self.said: list[str] = []
+        self.director = Director(
+            self.engine,
+            frozenset({"echo"}),
+            order=lambda names: self.orders.append(tuple(names)),
+            load=self.models.append,
+            say=self.said.append,
+            problems=self.problems,
+        )
+
+    def press(self, name: str) -> None:
+        self.engine.parameters.set(name, 1.0)
+        self.director.step(self.engine.parameters.fired())
+
+
+@pytest.fixture
+def desk(parameters: Parameters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path))
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "one.toml").write_text(ONE)
+    (folder / "two.toml").write_text(TWO)
+    (folder / "broken.toml").write_text(TWO.replace("walk.speed", "walk.sped"))
+    made = Desk(parameters)
+    made.director.play(presets.find("one"))
+    return made
+
+
+def test_a_preset_sets_values_routes_shaders_and_model(desk: Desk) -> None:
+    assert desk.engine.parameters.get("walk.speed") == 1.0
+    assert desk.orders == [("echo",)]
+    assert desk.models == ["cppn"]
+    assert desk.engine.parameters.word("preset") == "one"
+
+
+def test_next_goes_on_and_leaves_nothing_of_the_last_preset(desk: Desk) -> None:
+    desk.engine.parameters.set("walk.truncation_psi", 1.5)
+    desk.press("show.next")
+    assert desk.director.name == "two"
+    assert desk.engine.parameters.get("walk.truncation_psi") == 0.7
+    assert desk.engine.patch.routes[0].signal == "a"
+    assert desk.orders[-1] == ()
+    assert desk.models == ["cppn", "first-light"]
+    assert desk.said == ["Two"]
+
+
+def test_a_broken_preset_leaves_everything_as_it_was(desk: Desk) -> None:
+    desk.engine.parameters.set("walk.truncation_psi", 1.5)
+    desk.press("show.previous")
+    assert desk.director.name == "one"
+    assert desk.engine.parameters.word("preset") == "one"
+    assert desk.engine.parameters.get("walk.truncation_psi") == 1.5
+    assert 'Did you mean "walk.speed"' in desk.problems.current["preset"].text
+    with pytest.raises(UserError):
+        desk.director.play(presets.find("broken"))
+    assert desk.director.name == "one"
+
+
+def test_a_preset_can_be_called_by_its_name_over_osc(desk: Desk) -> None:
+    desk.engine.parameters.set("preset", "two")
+    desk.director.step([])
+    assert desk.director.name == "two"
+
+
+def test_the_model_can_be_changed_apart_from_the_preset(desk: Desk) -> None:
+    desk.engine.parameters.set("model", "first-light")
+    desk.director.step([])
+    desk.director.step([])
+    assert desk.models == ["cppn", "first-light"]
+    assert desk.director.name == "one"
+
+
+def test_home_is_what_the_preset_says_after_any_move(desk: Desk) -> None:
+    parameters = desk.engine.parameters
+    before = parameters.base.copy()
+    for name in parameters.names():
+        if not name.startswith(("preset", "model", "show.", "freeze", "blackout")):
+            parameters.set(name, parameters.knob(name).high)
+    desk.press("home")
+    assert (parameters.base == before).all()
+
+
+def test_random_moves_the_walk_and_the_shaders_that_play_and_home_undoes_it(desk: Desk) -> None:
+    before = desk.engine.parameters.base.copy()
+    desk.press("show.random")
+    after = desk.engine.parameters.base
+    assert after[desk.engine.parameters.place("walk.seed")] != before[desk.engine.parameters.place("walk.seed")]
+    assert after[desk.engine.parameters.place("shader.echo.amount")] != 0.5
+    desk.press("home")
+    assert (desk.engine.parameters.base == before).all()
+
+
+def test_what_plays_can_be_saved_and_comes_back_the_same(desk: Desk) -> None:
+    desk.press("show.next")
+    desk.press("show.random")
+    desk.engine.parameters.set("walk.sync", "beats")
+    wanted = desk.engine.parameters.base.copy()
+    desk.press("show.save")
+    saved = presets.user_folder() / "two-2.toml"
+    assert saved.exists()
+    desk.director.play(presets.find("one"))
+    desk.director.play(saved)
+    names = desk.engine.parameters.names()
+    for name, value, want in zip(names, desk.engine.parameters.base, wanted, strict=True):
+        if name != "preset":
+            assert value == want, name
+
+
+def test_a_folder_that_cannot_be_written_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "file"))
+    desk.press("show.save")
+    assert "cannot be written" in desk.problems.current["preset"].text
