@@ -1,7 +1,7 @@
 """Keys to events. `KEYS` is the whole map: it plays, it is the help overlay, and it is the table in the README.
 
-The window's key callback calls `Keyboard.press` on the main thread. Codes are GLFW's: printable keys are their capital
-letter on a US layout, the others the numbers below.
+Keys go by what is printed on them ("h", "space", "left", "f11"), so the map is right on every keyboard layout. The show
+hands the window's keys to `Keyboard.press` once a frame.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from models.knobs import Knob, toggle, trigger
 from perform.engine.clock import Clock, Tick
 from perform.engine.signals import Event
 
-ESCAPE, ENTER, RIGHT, LEFT, HOME, F1, F11 = 256, 257, 262, 263, 268, 290, 300
-PRESS = 1
-CONTROL, ALT, SUPER = 2, 4, 8
 QUIT_WITHIN = 1.5
 
 
@@ -24,33 +21,30 @@ class Key:
     """`label` as printed on the keyboard; what it does: set `name` to `value`, or flip it where `value` is None."""
 
     label: str
-    codes: tuple[int, ...]
+    keys: tuple[str, ...]
     name: str
     value: float | None
     help: str
 
 
-def _letters(letters: str) -> tuple[int, ...]:
-    return tuple(ord(letter) for letter in letters)
-
-
 KEYS: tuple[Key, ...] = (
-    Key("H", _letters("H"), "show.hud", None, "figures on and off"),
-    Key("? F1", (*_letters("/"), F1), "show.help", None, "this help"),
-    Key("← →", (LEFT, RIGHT), "show.previous", 1.0, "previous, next preset"),
-    Key("1 … 9", _letters("123456789"), "show.preset", 1.0, "preset by its number"),
-    Key("R", _letters("R"), "show.random", 1.0, "throw the dice"),
-    Key("F", _letters("F"), "freeze", None, "freeze the picture"),
-    Key("B", _letters("B"), "blackout", None, "blackout"),
-    Key("0 Home", (*_letters("0"), HOME), "home", 1.0, "home: back to the trained network"),
-    Key("Space", _letters(" "), "beat.tap", 1.0, "tap the tempo"),
-    Key("F11 Enter", (F11, ENTER), "show.fullscreen", None, "full screen"),
-    Key("S", _letters("S"), "show.screenshot", 1.0, "save a picture"),
-    Key("C", _letters("C"), "show.record", None, "record on and off"),
-    Key("Esc Esc", (ESCAPE,), "show.quit", 1.0, "end the show"),
+    Key("H", ("h",), "show.hud", None, "figures on and off"),
+    Key("? F1", ("/", "?", "f1"), "show.help", None, "this help"),
+    Key("← →", ("left", "right"), "show.previous", 1.0, "previous, next preset"),
+    Key("1 … 9", tuple("123456789"), "show.preset", 1.0, "preset by its number"),
+    Key("R", ("r",), "show.random", 1.0, "throw the dice"),
+    Key("F", ("f",), "freeze", None, "freeze the picture"),
+    Key("B", ("b",), "blackout", None, "blackout"),
+    Key("0 Home", ("0", "home"), "home", 1.0, "home: back to the trained network"),
+    Key("Space", ("space",), "beat.tap", 1.0, "tap the tempo"),
+    Key("F11 Enter", ("f11", "enter"), "show.fullscreen", None, "full screen"),
+    Key("S", ("s",), "show.screenshot", 1.0, "save a picture"),
+    Key("C", ("c",), "show.record", None, "record on and off"),
+    Key("P", ("p",), "show.save", 1.0, "save what plays as a preset of your own"),
+    Key("Esc Esc", ("escape",), "show.quit", 1.0, "end the show"),
 )
 
-_BY_CODE = {code: key for key in KEYS for code in key.codes}
+_BY_NAME = {name: key for key in KEYS for name in key.keys}
 
 
 def help_lines() -> tuple[tuple[str, str], ...]:
@@ -96,27 +90,28 @@ class Keyboard:
         """What to tell the performer now ("Esc again to end the show"), or nothing."""
         return "Esc again to end the show" if self._is_asked() else ""
 
-    def press(self, key: int, mods: int, action: int) -> None:
-        """A key went down, up, or repeats. Only presses without Control, Alt and Super count."""
-        found = _BY_CODE.get(key)
-        if found is None or action != PRESS or mods & (CONTROL | ALT | SUPER):
+    def press(self, name: str, mods: Sequence[str], action: str) -> None:
+        """A key ("h") with modifiers ("shift", ...): "press", "release" or "repeat".
+
+        Only presses without control, alt and super count.
+        """
+        key = _BY_NAME.get(name)
+        if key is None or action != "press" or not {"control", "alt", "super"}.isdisjoint(mods):
             return
         now = self._clock.now()
-        if key == ESCAPE and not self._is_asked():
+        if name == "escape" and not self._is_asked():
             self._asked = now
             return
-        name = found.name
-        value = 1.0 if found.value is None else found.value
-        if key == RIGHT:
-            name = "show.next"
-        elif name == "show.preset":
-            value = float(key - ord("0"))
-        elif found.value is None:
-            standing = self._flipped.get(name, self._read(name))
-            value = self._flipped[name] = float(standing < 0.5)
-        self._events.append(Event(name, value, now, 0.0, True))
+        parameter = "show.next" if name == "right" else key.name
+        value = 1.0 if key.value is None else key.value
+        if parameter == "show.preset":
+            value = float(name)
+        elif key.value is None:
+            standing = self._flipped.get(parameter, self._read(parameter))
+            value = self._flipped[parameter] = float(standing < 0.5)
+        self._events.append(Event(parameter, value, now, 0.0, True))
 
-    def poll(self, tick: Tick) -> Sequence[Event]:  # noqa: ARG002 - a source is polled with the tick
+    def poll(self, tick: Tick) -> Sequence[Event]:
         """The keys pressed since the last frame, in order."""
         events, self._events = self._events, []
         self._flipped.clear()
