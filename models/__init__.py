@@ -1,0 +1,57 @@
+"""Networks, and what can be done to them. Knows nothing of sound, hands or screens; imports torch only when a network is asked for."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from models.generators import Generator
+
+BUILT_IN = {"cppn": "colour fields from a random coordinate network; needs no weights file"}
+
+
+def shipped() -> dict[str, Path]:
+    """The weights files inside this package, by name."""
+    with as_file(files("models") / "weights") as folder:
+        return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def available() -> dict[str, str]:
+    """Every name that `load` knows, with one line of description. Costs a few small reads; imports no torch."""
+    from models.checkpoints import Refused
+    from models.checkpoints.io import read_header
+
+    lines = {}
+    for name, path in shipped().items():
+        try:
+            lines[name] = str(read_header(path).card.get("description", ""))
+        except Refused as error:
+            lines[name] = f"damaged: {error}"
+    return lines | BUILT_IN
+
+
+def load(name_or_path: str | Path, device: str = "cpu") -> Generator:
+    """A network by the name of a shipped one (see `available`) or by the path of a weights file.
+
+    Takes up to a second and touches the disk: not on the render or generator thread. Raises models.checkpoints.Refused (a
+    ValueError) whose message names what was asked for, what is wrong and what to do.
+    """
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    from models.checkpoints import Refused, io
+    from models.generators import build
+
+    name = str(name_or_path)
+    if name in BUILT_IN:
+        return build(name, {}).to(device)
+    known = shipped()
+    path = known.get(name, Path(name_or_path))
+    if name not in known and not path.is_file():
+        near = get_close_matches(name, [*known, *BUILT_IN], n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Refused(f"{name}: neither a shipped model ({', '.join([*known, *BUILT_IN])}) nor a file.{hint}")
+    return io.load(path).to(device)

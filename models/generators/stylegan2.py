@@ -1,0 +1,305 @@
+"""StyleGAN2: mapping, modulated convolutions, noise, skip connections to RGB.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), written from the paper. Read it from the
+top: small layers first, then the two networks, then `StyleGAN2`, the face that the rest of the program knows. Parameters are
+named as in NVIDIA's checkpoints (`synthesis.b8.conv0.weight`, `mapping.fc0.bias`, ...), so importers need no table for them.
+
+A modulated convolution is a convolution with its own weights for every sample, W'_oik = W_oik s_i d_o. Two equal forms are
+used, and only shapes choose between them, never a value, so a moving fader cannot switch paths:
+
+- *scaled activations*: conv(x * s, W) * d. One plain convolution for the whole batch; it is what training uses.
+- *folded*: conv(x, W * s * d). With one picture and no gradient, and where the weight is smaller than the activation, it saves
+  two passes over the picture; at 256x256 the passes cost more than the arithmetic.
+
+Upsampling is the paper's transposed convolution of stride 2 and a 4x4 blur. (Their product as one polyphase convolution and a pixel
+shuffle, four times the multiplications in one pass, was tried on two cores and was slower at every size, for playing and training.)
+
+Memory layout is channels-last throughout. `compute_dtype` may be bfloat16 (see `models.generators.has_fast_bf16`): the
+convolutions then run in it, while styles, noise, the RGB sum and the result stay float32.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.generators import Scalar, Tap, identity
+
+ARCHITECTURE = "stylegan2"
+DESCRIPTION = "StyleGAN2 with skip connections to RGB (Karras et al. 2020)"
+
+GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a StyleGAN2 is made of; `channels(res)` = min(channel_base // res, channel_max)."""
+
+    z_dim: int = 512
+    w_dim: int = 512
+    c_dim: int = 0
+    img_resolution: int = 256
+    img_channels: int = 3
+    channel_base: int = 32768
+    channel_max: int = 512
+    mapping_layers: int = 8
+    conv_clamp: float | None = None
+
+    def channels(self, resolution: int) -> int:
+        """Feature maps at this resolution."""
+        return min(self.channel_base // resolution, self.channel_max)
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """4, 8, ... up to the picture's; ValueError if that is not a power of two from 4 up."""
+        top = self.img_resolution.bit_length() - 1
+        if self.img_resolution != 1 << top or top < 2:
+            raise ValueError(f"img_resolution must be a power of two >= 4, not {self.img_resolution}")
+        return tuple(1 << k for k in range(2, top + 1))
+
+
+class Dense(nn.Module):
+    """Fully connected layer with equalised learning rate: W * lr / sqrt(in), b * lr."""
+
+    def __init__(self, inputs: int, outputs: int, lr: float = 1.0, bias_init: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
+        self.bias = nn.Parameter(torch.full([outputs], bias_init / lr))
+        self.weight_gain = lr / math.sqrt(inputs)
+        self.bias_gain = lr
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs] -> [N, outputs]."""
+        bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
+        return torch.addmm(bias, x, self.weight.t(), alpha=self.weight_gain)
+
+
+def _upsample_kernel(channels: int) -> Tensor:
+    """[4 * channels, channels, 3, 3]: zero-stuff, blur with [1, 3, 3, 1] and gain 4, as a polyphase convolution."""
+    line = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # [phase, tap]
+    phases = torch.einsum("pt,qu->pqtu", line, line).reshape(4, 3, 3)
+    kernel = torch.zeros(channels, 4, channels, 3, 3)
+    for k in range(channels):
+        kernel[k, :, k] = phases
+    return kernel.reshape(4 * channels, channels, 3, 3)
+
+
+class StyledConv(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; `up` doubles the resolution."""
+
+    noise_const: Tensor
+    blur: Tensor
+
+    def __init__(self, config: Config, inputs: int, outputs: int, resolution: int, up: bool) -> None:
+        super().__init__()
+        self.up, self.resolution, self.clamp = up, resolution, config.conv_clamp
+        self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3).to(memory_format=torch.channels_last))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        if up:
+            line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+            self.register_buffer("blur", torch.outer(line, line).expand(outputs, 1, 4, 4).clone(), persistent=False)
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
+        """x [N, I, h, h], w [N, w_dim], noise [1 or N, 1, H, H] already scaled, or None -> [N, O, H, H]; x is untouched."""
+        style = self.affine(w)  # [N, I]
+        power = self.weight.square().sum(dim=(2, 3))  # [O, I]
+        # The activation's gain is moved before it (leaky ReLU is homogeneous), where it costs nothing.
+        demod = torch.rsqrt(style.square() @ power.t() + 1e-8) * GAIN  # [N, O]
+        bias = self.bias * GAIN
+        folded = len(x) == 1 and not torch.is_grad_enabled() and self.weight.numel() < x.numel()
+        if folded:
+            weight = self.weight * (demod.view(-1, 1, 1, 1) * style.view(1, -1, 1, 1))
+            y = self._convolve(x, weight.to(x.dtype), bias.to(x.dtype))
+        else:
+            y = self._convolve(x * style.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), None)
+            y = torch.addcmul(bias.to(x.dtype)[None, :, None, None], y, demod.to(x.dtype)[:, :, None, None])
+        if noise is not None:
+            y = y.add_(noise.to(y.dtype))
+        y = F.leaky_relu_(y, 0.2)
+        return y if self.clamp is None else y.clamp(-self.clamp * GAIN, self.clamp * GAIN)
+
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The linear part, [N, I, h, h] -> [N, O, H, H]."""
+        if not self.up:
+            return F.conv2d(x, weight, bias, padding=1)
+        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return F.conv2d(y, self.blur.to(x.dtype), bias, padding=1, groups=len(weight))
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution to the picture's channels, without demodulation."""
+
+    def __init__(self, config: Config, inputs: int) -> None:
+        super().__init__()
+        self.clamp = config.conv_clamp
+        self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(config.img_channels, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.img_channels))
+        self.gain = 1.0 / math.sqrt(inputs)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, I, H, W], w [N, w_dim] -> [N, img_channels, H, W] float32."""
+        style = self.affine(w) * self.gain
+        if len(x) == 1 and not torch.is_grad_enabled():
+            y = F.conv2d(x, (self.weight * style[:, :, None, None]).to(x.dtype), self.bias.to(x.dtype))
+        else:
+            y = F.conv2d(x * style.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), self.bias.to(x.dtype))
+        y = y.float()
+        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
+
+
+class Block(nn.Module):
+    """The layers of one resolution."""
+
+    def __init__(self, config: Config, resolution: int) -> None:
+        super().__init__()
+        channels = config.channels(resolution)
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+        else:
+            self.conv0 = StyledConv(config, config.channels(resolution // 2), channels, resolution, up=True)
+        self.conv1 = StyledConv(config, channels, channels, resolution, up=False)
+        self.torgb = ToRGB(config, channels)
+
+
+class MappingNetwork(nn.Module):
+    """z and label -> w, before broadcasting and truncation."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.depth = config.mapping_layers
+        width = config.z_dim
+        if config.c_dim:
+            self.embed = Dense(config.c_dim, config.w_dim)
+            width += config.w_dim
+        for k in range(self.depth):
+            setattr(self, f"fc{k}", Dense(width if k == 0 else config.w_dim, config.w_dim, lr=0.01))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
+        """z [N, z_dim], c [N, c_dim] or None -> [N, w_dim]."""
+        x = _normalise(z.float())
+        if c is not None:
+            x = torch.cat([x, _normalise(self.embed(c.float()))], dim=1)
+        for k in range(self.depth):
+            x = F.leaky_relu(getattr(self, f"fc{k}")(x), 0.2) * GAIN
+        return x
+
+
+def _normalise(x: Tensor) -> Tensor:
+    """Each row to mean square 1."""
+    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
+
+
+class StyleGAN2(nn.Module):
+    """The generator as the program plays it, and as `models.training` trains it. Randomly initialised by torch's own generator."""
+
+    rgb_kernel: Tensor
+    architecture = ARCHITECTURE
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.settings = config
+        self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
+        self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
+        self.num_ws = 2 * len(config.resolutions)
+        self.compute_dtype = torch.float32
+        self.mapping = MappingNetwork(config)
+        self.synthesis = nn.ModuleDict({f"b{r}": Block(config, r) for r in config.resolutions})
+        self.register_buffer("rgb_kernel", _upsample_kernel(config.img_channels), persistent=False)
+        parts = ("conv0", "conv1", "torgb")
+        self.layers = tuple(f"b{r}.{p}" for r in config.resolutions for p in (parts if r > 4 else parts[1:]))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What `build` needs to make this network again."""
+        return asdict(self.settings)
+
+    @property
+    def w_avg(self) -> Tensor:
+        """[w_dim], the centre of truncation."""
+        return self.mapping.w_avg
+
+    def map(
+        self, z: Tensor, c: Tensor | None = None, truncation_psi: Scalar = 0.7, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """z [N, z_dim] (standard normal), c [N, c_dim] if the network has labels -> w [N, num_ws, w_dim].
+
+        Truncation is w_avg + psi (w - w_avg) on the first `truncation_cutoff` of the num_ws (None: all). psi = 1 as a Python
+        float leaves w as it is, bit for bit; a 0-d tensor may move every frame. ValueError if the label is missing or too many.
+        """
+        if (c is None) != (self.c_dim == 0):
+            raise ValueError(f"this network takes labels of c_dim={self.c_dim}; c is {'missing' if c is None else 'not wanted'}")
+        ws = self.mapping(z, c).unsqueeze(1).expand(-1, self.num_ws, -1)
+        if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
+            return ws.clone()
+        near = self.w_avg + truncation_psi * (ws - self.w_avg)
+        return near if truncation_cutoff is None else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+
+    def synthesize(
+        self,
+        w: Tensor,
+        noise_mode: str = "const",
+        tap: Tap = identity,
+        noise_strength: Scalar = 1.0,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
+        """w [N, num_ws, w_dim] -> pictures [N, img_channels, H, W], float32, about -1..1, channels-last.
+
+        `noise_mode`: "const" (the network's own pattern), "random" (drawn from `rng`), "none". `noise_strength` multiplies every
+        layer's noise. `tap(layer, x)` is called once after each name of `layers`, in that order, and gives what the network
+        goes on with; x is [N, C, h, h] (for torgb: float32, before it joins the picture). ValueError for an unknown mode.
+        """
+        if noise_mode not in ("const", "random", "none"):
+            raise ValueError(f"noise_mode must be const, random or none, not {noise_mode!r}")
+
+        def styled(name: str, layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
+            noise = None
+            if noise_mode == "const":
+                noise = layer.noise_const * (layer.noise_strength * (noise_strength * GAIN))
+                noise = noise[None, None]
+            elif noise_mode == "random":
+                shape = [len(x), 1, layer.resolution, layer.resolution]
+                noise = torch.randn(shape, generator=rng, device=x.device) * (layer.noise_strength * (noise_strength * GAIN))
+            return tap(name, layer(x, w, noise))
+
+        styles = w.unbind(1)
+        x = image = torch.empty(0)
+        for k, (name, block) in enumerate(self.synthesis.items()):
+            assert isinstance(block, Block)
+            if k == 0:
+                x = block.const.to(self.compute_dtype).expand(len(w), -1, -1, -1)
+                x = x.contiguous(memory_format=torch.channels_last)
+            else:
+                x = styled(f"{name}.conv0", block.conv0, x, styles[2 * k - 1])
+            x = styled(f"{name}.conv1", block.conv1, x, styles[2 * k])
+            rgb = tap(f"{name}.torgb", block.torgb(x, styles[2 * k + 1]))
+            image = rgb if k == 0 else rgb + F.pixel_shuffle(F.conv2d(image, self.rgb_kernel, padding=1), 2)
+        return image
+
+
+def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -> StyleGAN2:
+    """A network from its configuration and weights; without weights, a random one for training.
+
+    `resample_filter` buffers are passed over (ours are computed). ValueError names what is missing, foreign or of another shape.
+    """
+    network = StyleGAN2(Config(**config))
+    if tensors is None:
+        return network
+    own = network.state_dict()
+    given = {name: t for name, t in tensors.items() if not name.endswith("resample_filter")}
+    wrong = [f"missing {n}" for n in own if n not in given] + [f"unknown {n}" for n in given if n not in own]
+    wrong += [f"{n} is {list(t.shape)}, not {list(own[n].shape)}" for n, t in given.items() if n in own and t.shape != own[n].shape]
+    if wrong:
+        raise ValueError(f"the weights do not fit this StyleGAN2: {'; '.join(wrong[:4])}" + (" ..." if len(wrong) > 4 else ""))
+    network.load_state_dict(given)
+    return network.eval().requires_grad_(False)

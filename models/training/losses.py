@@ -1,0 +1,27 @@
+"""Losses, as the papers name them. Logits are [N, 1]; every loss is a 0-d tensor.
+
+Goodfellow et al. 2014 (non-saturating), Mescheder et al. 2018 (R1).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """-log sigmoid(D(G(z)))."""
+    return F.softplus(-fake).mean()
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-log sigmoid(D(x)) - log(1 - sigmoid(D(G(z))))."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """E |grad_x D(x)|^2 over real pictures, in float32 (it squares small numbers)."""
+    x = real.detach().float().requires_grad_(True)
+    (slope,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    return slope.square().sum((1, 2, 3)).mean()

@@ -1,0 +1,36 @@
+"""What a recipe says, as data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.training.data import Scene
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One size of picture: `kimg` thousand pictures shown in batches of `batch`, from a bank of `pictures`."""
+
+    resolution: int
+    kimg: float
+    batch: int
+    pictures: int
+    augment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run but the machine. `scenes()` gives the function that makes one picture."""
+
+    name: str
+    seed: int
+    scenes: Callable[[], Scene]
+    generator: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    learning_rate: float = 0.0025
+    r1_gamma: float = 2e-3  # times resolution^2 / batch
+    r1_every: int = 16
+    ema_kimg: float = 3.0  # half-life, ramped up over the first ten times as many pictures
+    style_mixing: float = 0.3
+    noise_rate: float = 0.1  # learning rate of the noise strengths, times learning_rate: structure should come from w
+    discriminator: Mapping[str, Any] = field(default_factory=lambda: {"channel_base": 2048, "channel_max": 128})
