@@ -1,0 +1,103 @@
+"""From blocks of sound to events: every feature of the folder and the beat, hop by hop.
+
+Pure in the sense that matters: what comes out depends on the samples and their times alone, so two runs are equal, and
+on nothing that comes later. No thread, no device, no clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perform.audio import features
+from perform.audio.features import Feature, Signal
+from perform.audio.spectrum import Hop
+from perform.audio.tempo import Beat, Tempo
+from perform.engine.signals import Event
+
+Floats = NDArray[np.float32]
+
+BEAT_SIGNALS = (
+    Signal("beat.bpm", "Tempo in beats a minute, 60 to 200. Runs on through breaks."),
+    Signal("beat.phase", "Where in the beat we are: 0 on the beat, rising evenly to 1 just before the next."),
+    Signal("beat.pulse", "A pulse on each beat, as strong as the tracker is sure.", decay=0.2),
+    Signal("beat.confidence", "How sure the tracker is: below 0.2 a guess, above 0.5 the beat is found."),
+    Signal("bar.phase", "Where in the bar of four beats we are, 0 to 1."),
+)
+
+
+class Analysis:
+    """The ear's mathematics for one sample rate. One thread at a time.
+
+    `signals` says what can come out: every `audio.*` of the features folder, `beat.*` and `bar.phase`.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._hop = Hop(rate)
+        self._features: list[tuple[tuple[Signal, ...], Feature]] = []
+        for name in features.names():
+            signals, make = features.load(name)
+            self._features.append((signals, make(self._hop)))
+        self._tempo = Tempo(self._hop)
+        self.signals = tuple(one for signals, _ in self._features for one in signals) + BEAT_SIGNALS
+        self.hops = 0
+        self._rest: Floats = np.zeros(0, np.float32)
+
+    @property
+    def hop_seconds(self) -> float:
+        """How long a hop is: the grain of everything here."""
+        return self._hop.dt
+
+    def feed(self, block: NDArray[Any], time: float) -> list[Event]:
+        """Take sound [n, channels] or [n] whose last frame ends at `time` (seconds); gives what is heard in it.
+
+        Pulses come for every hop, continuous values for the last whole hop of the block only: signals are sampled once
+        a frame anyway. Events bear the time at which their hop ends. Frames that do not fill a hop wait for the next
+        call. Samples that are not finite count as 0.
+        """
+        mono = np.concatenate([self._rest, mono_of(block)])
+        size = self._hop.size
+        whole = len(mono) // size
+        events: list[Event] = []
+        for number in range(whole):
+            at = time - (len(mono) - (number + 1) * size) / self.rate
+            self._step(mono[number * size : (number + 1) * size], at, events, last=number == whole - 1)
+        self._rest = mono[whole * size :]
+        return events
+
+    def _step(self, samples: Floats, time: float, events: list[Event], *, last: bool) -> None:
+        hop = self._hop
+        hop.step(samples)
+        self.hops += 1
+        for signals, feature in self._features:
+            for signal, value in zip(signals, feature.hear(hop), strict=True):
+                if value > 0.0 if signal.decay else last:
+                    events.append(Event(signal.name, value, time, signal.decay))
+        beat = self._tempo.step(hop)
+        if beat.struck and beat.confidence > 0.05:
+            since = beat.phase * 60.0 / beat.bpm
+            events.append(Event("beat.pulse", min(1.0, 0.4 + beat.confidence), time - since, 0.2))
+        if last:
+            events += _beat_events(beat, time)
+
+
+def _beat_events(beat: Beat, time: float) -> list[Event]:
+    return [
+        Event("beat.bpm", beat.bpm, time),
+        Event("beat.phase", beat.phase, time),
+        Event("beat.confidence", beat.confidence, time),
+        Event("bar.phase", beat.bar, time),
+    ]
+
+
+def mono_of(block: NDArray[Any]) -> Floats:
+    """The mean of the channels [n] of a block [n, c] or [n], finite and within +-8."""
+    mono = np.asarray(block, np.float32)
+    if mono.ndim == 2:
+        mono = mono[:, 0] if mono.shape[1] == 1 else mono.mean(axis=1, dtype=np.float32)
+    if not np.isfinite(mono.sum()):
+        mono = np.where(np.isfinite(mono), mono, np.float32(0.0))
+    return np.clip(mono, -8.0, 8.0)

@@ -1,0 +1,255 @@
+"""The child process that touches the sound card: `python -m perform.audio.capture ...`.
+
+It holds what may hang for ever: a process that talked to a JACK server which died never gets out of stop(), close() or
+a new open (PLATFORM.md 2d). So nothing here is ever stopped: the child watches its own callback and leaves with
+`os._exit`, and `AudioDevice` in the parent starts another. It leaves by itself when the parent is gone, which it sees
+by the end of its standard input. It imports little, to start fast.
+
+The callback copies a block into the ring and stamps it; no lock, no log, no file, no mathematics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn
+
+from perform.audio.playing import Feed, pace
+from perform.audio.ring import Kind, Ring
+from perform.engine.clock import machine_time, sleep
+from perform.engine.problems import UserError
+
+BLOCK = 256
+PATIENCE = 1.0  # seconds without a callback after which the stream is taken for dead
+GRACE = 6.0  # the same before the first callback: a cold Pulse server takes up to 2 s
+OUTPUT_LATENCY = 0.04
+RESCAN = 3.0
+
+EXIT_LOST, EXIT_OUTPUT_IS_BACK = 3, 4
+
+
+def match(wanted: str, names: Sequence[str]) -> int | None:
+    """Which of `names` is meant by `wanted`: the same, the same but for case, else the first that contains it."""
+    low = wanted.casefold()
+    for fits in (
+        lambda name: name == wanted,
+        lambda name: name.casefold() == low,
+        lambda name: low in name.casefold(),
+    ):
+        for place, name in enumerate(names):
+            if fits(name):
+                return place
+    return None
+
+
+def list_devices() -> list[dict[str, Any]]:
+    """Every input and output as {name, kind, channels, rate, default}. May hang: only in a process of its own."""
+    import sounddevice
+
+    default = {"input": default_device("input"), "output": default_device("output")}
+    found = []
+    for index, device in enumerate(sounddevice.query_devices()):
+        for kind in ("input", "output"):
+            channels = int(device[f"max_{kind}_channels"])
+            if channels:
+                rate = int(device["default_samplerate"])
+                first = index == default[kind]
+                found.append(
+                    {"name": device["name"], "kind": kind, "channels": channels, "rate": rate, "default": first}
+                )
+    return found
+
+
+def default_device(kind: str) -> int | None:
+    """The index of the default input or output of the first host API that has one."""
+    import sounddevice
+
+    chosen = sounddevice.default.device[0 if kind == "input" else 1]
+    places = [chosen] + [api[f"default_{kind}_device"] for api in sounddevice.query_hostapis()]
+    return next((int(place) for place in places if place is not None and place >= 0), None)
+
+
+def capture(ring: Ring, index: int) -> Any:
+    """Open input `index` and let it run into the ring. Gives the stream. Raises PortAudioError."""
+    import sounddevice
+
+    device = sounddevice.query_devices(index)
+
+    def hear(block: Any, _frames: int, _time: Any, status: Any) -> None:
+        if status.input_overflow:
+            ring.overflowed()
+        ring.write(block, machine_time())
+
+    stream = sounddevice.InputStream(
+        device=index,
+        channels=min(2, int(device["max_input_channels"])),
+        samplerate=device["default_samplerate"],
+        dtype="float32",
+        blocksize=BLOCK,
+        latency="low",
+        callback=hear,
+    )
+    ring.start(round(stream.samplerate), Kind.DEVICE, device["name"])
+    stream.start()
+    return stream
+
+
+def play(ring: Ring, feed: Feed, kind: Kind, title: str) -> Any:
+    """Play through the default output what goes into the ring. Gives the stream, or None where that cannot be."""
+    try:
+        import sounddevice
+
+        index = default_device("output")
+        if index is None:
+            return None
+        channels = min(2, int(sounddevice.query_devices(index)["max_output_channels"]))
+
+        def speak(block: Any, frames: int, _time: Any, status: Any) -> None:
+            if status.output_underflow:
+                ring.overflowed()
+            sound = feed.take(frames)
+            block[:] = sound[:, :channels]
+            ring.write(sound, machine_time())
+            ring.position = feed.position
+
+        stream = sounddevice.OutputStream(
+            device=index,
+            channels=channels,
+            samplerate=feed.rate,
+            dtype="float32",
+            blocksize=BLOCK,
+            latency=OUTPUT_LATENCY,
+            callback=speak,
+        )
+        ring.start(feed.rate, kind, title, heard=True)
+        stream.start()
+    except (OSError, sounddevice.PortAudioError):
+        return None
+    return stream
+
+
+def watch(ring: Ring, stream: Any, feed: Feed | None = None) -> NoReturn:
+    """Stay while the callback comes; never stop or close the stream (that hangs when a JACK server died)."""
+    begun = machine_time()
+    while True:
+        sleep(0.05)
+        if feed is not None:
+            feed.fill()
+        if not stream.active:
+            leave(ring, "the sound server went away")
+        last = ring.callback_time
+        now = machine_time()
+        if now - last > PATIENCE if last else now - begun > GRACE:
+            leave(ring, "the device stopped giving sound")
+
+
+def leave(ring: Ring, why: str) -> NoReturn:
+    """Say why and go, without running anything that could wait for the sound server."""
+    ring.fail(why)
+    os._exit(EXIT_LOST)
+
+
+def leave_with_parent() -> None:
+    """Block until the parent has closed its end of our standard input, by will or by death; then go."""
+    while True:
+        try:
+            if not os.read(0, 64):
+                os._exit(0)
+        except OSError:
+            os._exit(0)
+
+
+def leave_when_output_returns() -> None:
+    """Look for an output every few seconds, in a process that may hang; go when there is one, so as to be heard."""
+    command = [sys.executable, "-m", "perform.audio.capture", "--list"]
+    while True:
+        sleep(RESCAN)
+        try:
+            listed = subprocess.run(command, capture_output=True, timeout=8, check=True, stdin=subprocess.DEVNULL)
+        except subprocess.SubprocessError:
+            continue
+        if any(device["kind"] == "output" for device in json.loads(listed.stdout)):
+            os._exit(EXIT_OUTPUT_IS_BACK)
+
+
+def run_input(ring: Ring, name: str) -> NoReturn:
+    """Capture from the device of this name ("" is the default) until it is lost."""
+    import sounddevice
+
+    names = [device["name"] if device["max_input_channels"] else "" for device in sounddevice.query_devices()]
+    index = match(name, names) if name else default_device("input")
+    if index is None:
+        leave(ring, f'there is no sound input "{name}" now' if name else "there is no sound input")
+    watch(ring, capture(ring, index))
+
+
+def run_file(ring: Ring, path: Path | None, start: int, *, loop: bool, was_heard: bool) -> NoReturn:
+    """Play a file, or the built-in track where `path` is None, into the ring and through the output if there is one."""
+    from perform.audio.file import open_sound
+    from perform.audio.track import builtin_file
+
+    kind, title = (Kind.TRACK, "Built-in track") if path is None else (Kind.FILE, path.name)
+    feed = Feed(open_sound(path if path is not None else builtin_file()), loop=loop, start=start)
+    stream = play(ring, feed, kind, title)
+    if stream is not None:
+        watch(ring, stream, feed)
+    ring.start(feed.rate, kind, title)
+    if was_heard:
+        threading.Thread(target=leave_when_output_returns, daemon=True).start()
+    pace(ring, feed, BLOCK)
+
+
+def run_default(ring: Ring) -> NoReturn:
+    """The default input; where there is none, or it cannot be opened, the built-in track."""
+    try:
+        import sounddevice
+
+        index = default_device("input")
+        stream = None if index is None else capture(ring, index)
+    except (OSError, sounddevice.PortAudioError):
+        stream = None
+    if stream is None:
+        run_file(ring, None, 0, loop=True, was_heard=False)
+    watch(ring, stream)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """What the parent asks for on the command line; see `AudioDevice`."""
+    parser = argparse.ArgumentParser(prog="perform.audio.capture")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--ring", default="")
+    parser.add_argument("--what", choices=("default", "device", "file", "track"), default="default")
+    parser.add_argument("--name", default="")
+    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--from", dest="start", type=int, default=0)
+    parser.add_argument("--was-heard", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.list:
+        sys.stdout.write(json.dumps(list_devices()))
+        sys.stdout.flush()
+        os._exit(0)  # PortAudio's own clean-up may hang too
+    ring = Ring.attach(options.ring)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+
+    def say(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        words = str(error) if isinstance(error, UserError) else f"{kind.__name__}: {error}"
+        leave(ring, words)
+
+    sys.excepthook = say
+    if options.what == "default":
+        run_default(ring)
+    if options.what == "device":
+        run_input(ring, options.name)
+    path = Path(options.name) if options.what == "file" else None
+    run_file(ring, path, options.start, loop=not options.once, was_heard=options.was_heard)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,252 @@
+"""The sound card as seen from the show: a child process and its ring, watched, and replaced when it dies or hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from perform.audio.capture import EXIT_OUTPUT_IS_BACK, match
+from perform.audio.ring import Block, Kind, Reader, Ring
+from perform.engine.clock import machine_time, sleep
+from perform.engine.parameters import nearest
+from perform.engine.problems import Problems, UserError
+
+PART = "sound"
+LISTING_LIMIT = 6.0  # seconds; enumeration may hang for ever when a sound server is sick
+START_LIMIT = 12.0  # seconds from the start of a child to its first block
+HANG_LIMIT = 2.0  # seconds without a block from a child that did not even notice by itself
+FIRST_RETRY, LAST_RETRY = 0.1, 1.0
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One thing in the list of sound devices. `kind` is "input" or "output", `rate` its usual frames a second."""
+
+    name: str
+    kind: str
+    channels: int
+    rate: int
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the child shall do: capture the "default" input (else play the built-in track), capture the "device" of
+    this `name`, play the "file" of this name, or play the built-in "track". `loop` is for what is played."""
+
+    what: Literal["default", "device", "file", "track"]
+    name: str = ""
+    loop: bool = True
+
+
+def devices(env: Mapping[str, str] | None = None, limit: float = LISTING_LIMIT) -> list[Device]:
+    """All inputs and outputs, asked for in a child process. Raises UserError if that fails or takes over `limit` s."""
+    try:
+        listed = subprocess.run(
+            _command("--list"), capture_output=True, timeout=limit, check=True, env=_environment(env), text=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        rows = json.loads(listed.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"the sound system did not list its devices within {limit:g} s; restart the sound server (JACK, Pulse)"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        remedy = "install it: apt install libportaudio2" if "PortAudio library not found" in last else "see above"
+        raise UserError(f"the sound devices cannot be listed ({last}); {remedy}") from error
+    except ValueError as error:
+        raise UserError("the sound devices cannot be listed: the answer made no sense") from error
+    return [Device(**row) for row in rows]
+
+
+def find_input(name: str, found: list[Device]) -> str:
+    """The full name of the input that `name` means. Raises UserError naming the nearest and all that exist."""
+    names = [device.name for device in found if device.kind == "input"]
+    place = match(name, names)
+    if place is None:
+        there = "; there are: " + ", ".join(f'"{one}"' for one in names) if names else "; there is no input at all"
+        raise UserError(
+            f'there is no sound input or file "{name}".{nearest(name, names)} '
+            f'See "perform devices"{there}. "none" plays without sound.'
+        )
+    return names[place]
+
+
+class AudioDevice:
+    """A source of sound that lives in a child process. All methods from one thread (the ear's); none of them waits.
+
+    `tend` starts the child, notices when it died or hangs by the age of its last block, and starts another: a device
+    by its name, a file from where it was. Each child gets a ring of its own, so a child that hangs in the kernel can
+    never write into the sound of the next. What goes wrong is reported as the part "sound".
+    """
+
+    def __init__(self, wanted: Wanted, problems: Problems, *, env: Mapping[str, str] | None = None) -> None:
+        self.restarts = 0
+        self._wanted = wanted
+        self._problems = problems
+        self._env = _environment(env)
+        self._ring: Ring | None = None
+        self._reader: Reader | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._dying: list[subprocess.Popen[bytes]] = []
+        self._spawned = 0.0
+        self._next_try = 0.0
+        self._retry = FIRST_RETRY
+        self._well = False
+        self._ever = False
+        self._failures = 0
+        self._position = 0
+        self._heard = False
+        self._overflows_before = 0
+
+    # -- how it is
+
+    @property
+    def text(self) -> str:
+        """In a few words: where the sound comes from, or that it is lost."""
+        ring = self._ring
+        if self._well and ring is not None:
+            return ring.title if ring.kind is Kind.TRACK else f"{ring.kind.name.lower()} {ring.title}"
+        if self._ever or self._failures:
+            return "lost, retrying"
+        return "starting"
+
+    @property
+    def rate(self) -> int:
+        """Frames a second of what `read` gives now; 0 until the first sound."""
+        return self._ring.rate if self._ring is not None else 0
+
+    @property
+    def well(self) -> bool:
+        """Whether sound is coming."""
+        return self._well
+
+    @property
+    def overflows(self) -> int:
+        """How often the card said that it lost samples, since the show began."""
+        return self._overflows_before + (self._ring.overflows if self._ring is not None else 0)
+
+    @property
+    def callback_age(self) -> float:
+        """Seconds since the last block came; grows while the sound is lost. 0 before the first."""
+        last = self._ring.callback_time if self._ring is not None else 0.0
+        return max(0.0, machine_time() - (last or self._spawned)) if self._spawned else 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, for tests and `perform doctor`."""
+        return self._child.pid if self._child is not None else None
+
+    @property
+    def ring(self) -> Ring | None:
+        """The ring of the present child, for a second reader (meters, benchmarks)."""
+        return self._ring
+
+    # -- the work
+
+    def tend(self) -> None:
+        """Look after the child: call it every few milliseconds."""
+        self._dying = [child for child in self._dying if child.poll() is None]
+        now = machine_time()
+        child, ring = self._child, self._ring
+        if child is None or ring is None:
+            if now >= self._next_try:
+                self._spawn(now)
+            return
+        last = ring.callback_time
+        if child.poll() is not None:
+            self._lost(ring.message or f"its process ended with status {child.returncode}", child.returncode)
+        elif last and now - last > HANG_LIMIT:
+            self._lost("it hangs")
+        elif not last and now - self._spawned > START_LIMIT:
+            self._lost(f"it did not start within {START_LIMIT:g} s")
+        elif last and not self._well:
+            self._begin(ring)
+
+    def read(self) -> Block | None:
+        """New sound, or None. Never blocks."""
+        return self._reader.read() if self._reader is not None else None
+
+    def close(self) -> None:
+        """End the child and free the memory, within half a second."""
+        self._discard()
+        end = machine_time() + 0.5
+        while self._dying and machine_time() < end:
+            self._dying = [child for child in self._dying if child.poll() is None]
+            sleep(0.005)
+
+    def _spawn(self, now: float) -> None:
+        ring = Ring.create()
+        wanted = self._wanted
+        arguments = ["--ring", ring.handle, "--what", wanted.what, f"--name={wanted.name}", f"--from={self._position}"]
+        arguments += [] if wanted.loop else ["--once"]
+        arguments += ["--was-heard"] if self._heard else []
+        shared = (int(ring.handle),) if ring.handle.isdigit() else ()
+        self._child = subprocess.Popen(
+            _command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=shared, env=self._env,
+        )  # fmt: skip
+        self._ring, self._reader = ring, Reader(ring)
+        self._spawned = now
+
+    def _begin(self, ring: Ring) -> None:
+        self._well = self._ever = True
+        self._failures = 0
+        self._retry = FIRST_RETRY
+        self._heard |= ring.heard
+        if self._wanted.what == "default":  # what was found once is what we go back to
+            known = ring.kind is Kind.DEVICE
+            self._wanted = replace(self._wanted, what="device" if known else "track", name=ring.title if known else "")
+        self._problems.clear(PART, f"sound is here: {self.text}")
+
+    def _lost(self, why: str, status: int | None = None) -> None:
+        name = self._ring.title if self._ring is not None else ""
+        self._discard()
+        self.restarts += 1
+        self._failures += 1
+        if self._wanted.what == "default" and self._failures >= 2:
+            self._wanted = replace(self._wanted, what="track")
+        if status == EXIT_OUTPUT_IS_BACK:
+            self._next_try = 0.0
+            return
+        thing = f'"{name or self._wanted.name}"' if name or self._wanted.name else "the sound input"
+        self._problems.report(PART, f"{thing} is lost: {why}; trying again until it is back")
+        self._next_try = machine_time() + self._retry
+        self._retry = min(self._retry * 2, LAST_RETRY)
+
+    def _discard(self) -> None:
+        self._well = False
+        child, ring = self._child, self._ring
+        self._child = self._ring = self._reader = None
+        if child is not None:
+            if child.poll() is None:
+                child.kill()
+                self._dying.append(child)
+            if child.stdin is not None:
+                child.stdin.close()
+        if ring is not None:
+            self._position = ring.position or self._position  # 0: it died before it played
+            self._overflows_before += ring.overflows
+            ring.close()
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "perform.audio.capture", *arguments]
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    """The child finds this very package wherever it is started, and numpy takes no threads it does not need."""
+    merged = dict(os.environ if env is None else env)
+    path = merged.get("PYTHONPATH", "")
+    merged["PYTHONPATH"] = f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)
+    merged.setdefault("OPENBLAS_NUM_THREADS", "1")
+    return merged

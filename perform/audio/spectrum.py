@@ -1,0 +1,124 @@
+"""One hop of sound, measured once, for all features.
+
+The window of 21 ms rises slowly and falls in its last quarter, so that what happened within the last hop already
+counts in full: a symmetric window would hear every drum half a window (10 ms) late.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perform.audio.levels import SILENCE_DB, decibels
+
+Floats = NDArray[np.float32]
+
+HOP = 256  # at 48 kHz
+WINDOW = 1024
+BANDS = 40
+LOWEST, HIGHEST = 20.0, 16000.0
+LAG = 2  # hops between the spectra that the rise compares
+_COMPRESSION = 500.0
+
+
+def hop_frames(rate: int) -> int:
+    """Frames a hop at a sample rate: 5.3 ms, even."""
+    return max(2, 2 * round(HOP * rate / 48000 / 2))
+
+
+def mel_bank(rate: int, window: int, bands: int = BANDS, low: float = LOWEST, high: float = HIGHEST) -> Floats:
+    """Triangular mel filters [bands, window // 2 + 1], each of area 1 (Slaney's scale and norm, Auditory Toolbox 1998).
+
+    The same numbers as `librosa.filters.mel` (a test compares them); written out because to import librosa takes
+    seconds, which the first picture would have to wait for.
+    """
+    high = min(high, rate / 2)
+    edges = _hertz(np.linspace(_mel(low), _mel(high), bands + 2))
+    bins = np.arange(window // 2 + 1) * rate / window
+    ramps = edges[:, None] - bins[None, :]
+    widths = np.diff(edges)[:, None]
+    up, down = -ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]
+    bank = np.maximum(0.0, np.minimum(up, down)) * (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    return np.asarray(bank, np.float32)
+
+
+def _mel(hertz: float) -> float:
+    return float(hertz / (200 / 3) if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4))
+
+
+def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+
+
+class Hop:
+    """What the features see of one hop. The arrays are written anew each hop: read them, do not keep them.
+
+    `samples` [hop] mono, finite; `level` dBFS of the hop; `power` [window // 2 + 1], where a full-scale sine has 1 at
+    its bin; `mel` [BANDS] power in mel bands; `log_mel` [BANDS] 0..1 by each band's own peak of late; `rise` [BANDS]
+    how much of `log_mel` is new since `LAG` hops ago. `dt` is the hop in seconds, `hertz` [window // 2 + 1] and
+    `centres` [BANDS] say where things are.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.size = hop_frames(rate)
+        self.dt = self.size / rate
+        window = self.size * (WINDOW // HOP)
+        self.window = window
+        self.hertz = np.arange(window // 2 + 1, dtype=np.float32) * np.float32(rate / window)
+        bank = mel_bank(rate, window)
+        self.centres = (bank @ self.hertz) / np.maximum(bank.sum(axis=1), 1e-12)
+        self.samples = np.zeros(self.size, np.float32)
+        self.level = -120.0
+        self.power = np.zeros(window // 2 + 1, np.float32)
+        self.mel = np.zeros(BANDS, np.float32)
+        self.log_mel = np.zeros(BANDS, np.float32)
+        self.rise = np.zeros(BANDS, np.float32)
+        self._bank = bank / np.maximum(bank.sum(axis=1, keepdims=True), 1e-12)
+        self._buffer = np.zeros(window, np.float32)
+        long, short = window * 3 // 4, window - window * 3 // 4
+        shape = np.concatenate([np.hanning(2 * long)[:long], np.hanning(2 * short)[short:]])
+        self._shape = np.asarray(shape * (2 / shape.sum()), np.float32)
+        self._peak = np.zeros(BANDS, np.float32)
+        self._sink = np.float32(np.exp(-self.dt / 1.5))
+        self._past = np.zeros((LAG + 1, BANDS + 2), np.float32)
+        self._index = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is nothing to hear in this hop."""
+        return self.level <= SILENCE_DB
+
+    def step(self, samples: Floats) -> None:
+        """Take the next `size` mono samples; they are finite and not beyond +-8."""
+        size, buffer = self.size, self._buffer
+        buffer[:-size] = buffer[size:]
+        buffer[-size:] = samples
+        self.samples = samples
+        self.level = decibels(float(np.dot(samples, samples)) / size)
+        spectrum = np.fft.rfft(buffer * self._shape)
+        np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self.power, casting="same_kind")
+        np.matmul(self._bank, self.power, out=self.mel)
+        self._whiten()
+
+    def _whiten(self) -> None:
+        """Each band by its own peak (adaptive whitening, Stowell and Plumbley 2007), then the rise.
+
+        The rise compares with the loudest of the band and its neighbours before (Boeck and Widmer 2013), so that a
+        vibrato or a glide is not taken for new sound.
+        """
+        peak = self._peak
+        peak *= self._sink
+        np.maximum(peak, self.mel, out=peak)
+        floor = max(float(peak.max()) * 1e-4, 1e-11)
+        np.divide(self.mel, np.maximum(peak, floor), out=self.log_mel)
+        self.log_mel *= _COMPRESSION
+        np.log1p(self.log_mel, out=self.log_mel)
+        self.log_mel *= 1.0 / np.log1p(_COMPRESSION)
+        self._index = (self._index + 1) % (LAG + 1)
+        then = self._past[(self._index + 1) % (LAG + 1)]
+        self._past[self._index, 1:-1] = self.log_mel
+        loudest = np.maximum(then[:-2], then[1:-1])
+        np.maximum(loudest, then[2:], out=loudest)
+        np.subtract(self.log_mel, loudest, out=self.rise)
+        np.maximum(self.rise, 0.0, out=self.rise)
