@@ -1,0 +1,126 @@
+"""The few GL pieces that every pass is made of: a program that fills a picture, and a picture that can be filled.
+
+Textures are in GL's order, bottom row first; only what comes in (`texture.py`) and what goes out to a file
+(`Wall.read`, `Stage`) has the top row first. Main thread only, like everything that touches a context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+Size = tuple[int, int]
+Pixels = NDArray[np.uint8]
+
+VERTEX = """#version 330 core
+out vec2 isf_FragNormCoord;
+void main() {
+    vec2 corner = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
+    isf_FragNormCoord = corner;
+    gl_Position = vec4(corner * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
+
+SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software", "gdi generic", "basic render")
+
+
+def renderer(ctx: moderngl.Context) -> str:
+    """The name that the driver gives itself."""
+    return str(ctx.info["GL_RENDERER"])
+
+
+def is_software(ctx: moderngl.Context) -> bool:
+    """Whether pictures are made on the processor; then small canvases are wise."""
+    name = renderer(ctx).lower()
+    return any(word in name for word in SOFTWARE)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A texture with the framebuffer that draws into it."""
+
+    texture: moderngl.Texture
+    framebuffer: moderngl.Framebuffer
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        width, height = self.texture.size
+        return int(width), int(height)
+
+    def clear(self) -> None:
+        """Transparent black."""
+        self.framebuffer.clear()
+
+    def release(self) -> None:
+        """Give the memory back."""
+        self.framebuffer.release()
+        self.texture.release()
+
+
+def target(ctx: moderngl.Context, size: Size, dtype: str = "f1") -> Target:
+    """An RGBA picture to draw into, cleared: 8 bits a channel, or half floats with dtype "f2". Sampled smoothly."""
+    texture = ctx.texture(size, 4, dtype=dtype)
+    texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+    texture.repeat_x = texture.repeat_y = False
+    made = Target(texture, ctx.framebuffer([texture]))
+    made.clear()
+    return made
+
+
+class Pass:
+    """A program that fills a whole framebuffer.
+
+    `set` and `sample` ignore names that the compiler found unused, so a shader may be edited down to nothing.
+    """
+
+    def __init__(self, ctx: moderngl.Context, fragment: str, vertex: str = VERTEX) -> None:
+        """Compile. Raises moderngl.Error with the driver's words."""
+        self.program = ctx.program(vertex_shader=vertex, fragment_shader=fragment)
+        self._array = ctx.vertex_array(self.program, [])
+        self._uniforms: dict[str, Any] = {
+            name: self.program[name] for name in self.program if isinstance(self.program[name], moderngl.Uniform)
+        }
+        self._units = {name: unit for unit, name in enumerate(self._samplers())}
+        for name, unit in self._units.items():
+            self._uniforms[name].value = unit
+
+    def _samplers(self) -> list[str]:
+        return [name for name, uniform in self._uniforms.items() if uniform.gl_type == 0x8B5E]  # GL_SAMPLER_2D
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._uniforms
+
+    def set(self, name: str, value: object) -> None:
+        """Set a uniform: a number, or a tuple for a vector."""
+        if name in self._uniforms:
+            self._uniforms[name].value = value
+
+    def sample(self, name: str, texture: moderngl.Texture) -> None:
+        """Let the sampler `name` read `texture`."""
+        if name in self._units:
+            texture.use(self._units[name])
+
+    def draw(self, framebuffer: moderngl.Framebuffer, uniforms: Mapping[str, object] | None = None) -> None:
+        """Fill `framebuffer`."""
+        for name, value in (uniforms or {}).items():
+            self.set(name, value)
+        framebuffer.use()
+        self._array.render(moderngl.TRIANGLES, vertices=3)
+
+    def release(self) -> None:
+        """Give the program back."""
+        self._array.release()
+        self.program.release()
+
+
+def read(framebuffer: moderngl.Framebuffer, size: Size) -> Pixels:
+    """The picture as `[H, W, 4]` uint8, top row first. Waits for the device: not for the frame path."""
+    width, height = size
+    raw = np.frombuffer(framebuffer.read(viewport=(0, 0, width, height), components=4, alignment=1), dtype=np.uint8)
+    return np.ascontiguousarray(raw.reshape(height, width, 4)[::-1])
