@@ -6,7 +6,7 @@
   "INPUTS": [
     {"NAME": "inputImage", "TYPE": "image"},
     {"NAME": "intensity", "TYPE": "float", "MIN": 0, "MAX": 3, "DEFAULT": 0.8, "LABEL": "strength of the glow"},
-    {"NAME": "threshold", "TYPE": "float", "MIN": 0, "MAX": 1, "DEFAULT": 0.45, "LABEL": "how bright a thing must be to glow"},
+    {"NAME": "threshold", "TYPE": "float", "MIN": 0, "MAX": 1, "DEFAULT": 0.5, "LABEL": "how bright a thing must be to glow"},
     {"NAME": "radius", "TYPE": "float", "MIN": 0.2, "MAX": 3, "DEFAULT": 1, "LABEL": "how wide the glow reaches"},
     {"NAME": "tint", "TYPE": "color", "DEFAULT": [1.0, 0.92, 0.82, 1.0], "LABEL": "colour of the glow"}
   ],
@@ -53,9 +53,9 @@ void main() {
         vec2 t = radius / RENDERSIZE;
         c = 0.5 * (blurred(near, here, t * vec2(1.0, 0.6)) + blurred(near, here, t * vec2(-0.6, 1.0)));
     } else if (PASSINDEX == 3) {
-        c = 0.5 * (blurred(far, here, vec2(1.3 * radius / RENDERSIZE.x, 0.0)) + blurred(far, here, vec2(3.4 * radius / RENDERSIZE.x, 0.0)));
+        c = 0.5 * (blurred(far, here, vec2(1.2 * radius / RENDERSIZE.x, 0.0)) + blurred(far, here, vec2(3.9 * radius / RENDERSIZE.x, 0.0)));
     } else if (PASSINDEX == 4) {
-        c = 0.5 * (blurred(far_across, here, vec2(0.0, 1.3 * radius / RENDERSIZE.y)) + blurred(far_across, here, vec2(0.0, 3.4 * radius / RENDERSIZE.y)));
+        c = 0.5 * (blurred(far_across, here, vec2(0.0, 1.2 * radius / RENDERSIZE.y)) + blurred(far_across, here, vec2(0.0, 3.9 * radius / RENDERSIZE.y)));
     } else {
         vec3 glow = (0.55 * texture(near_soft, here).rgb + 0.85 * texture(far_soft, here).rgb) * tint.rgb * (intensity * tint.a);
         c = IMG_THIS_PIXEL(inputImage).rgb;

@@ -6,7 +6,7 @@
   "INPUTS": [
     {"NAME": "inputImage", "TYPE": "image"},
     {"NAME": "strength", "TYPE": "float", "MIN": 0, "MAX": 6, "DEFAULT": 2, "LABEL": "brightness of the lines"},
-    {"NAME": "width", "TYPE": "float", "MIN": 0.3, "MAX": 4, "DEFAULT": 1, "LABEL": "width of the lines"},
+    {"NAME": "width", "TYPE": "float", "MIN": 0.3, "MAX": 4, "DEFAULT": 1.5, "LABEL": "width of the lines"},
     {"NAME": "fill", "TYPE": "float", "MIN": 0, "MAX": 1, "DEFAULT": 0.25, "LABEL": "how much of the picture stays between the lines"},
     {"NAME": "neon", "TYPE": "float", "MIN": 0, "MAX": 1, "DEFAULT": 0.5, "LABEL": "lines in the picture's colours (0) or coloured by their direction (1)"},
     {"NAME": "cycle", "TYPE": "float", "MIN": -1, "MAX": 1, "DEFAULT": 0.05, "UNIT": "turns/s", "PHASE": 1, "LABEL": "the colours of the lines run"}
@@ -26,8 +26,10 @@ void main() {
     vec3 d = texture(inputImage, here + vec2(t.x, t.y)).rgb;
     vec3 picture = texture(inputImage, here).rgb;
     vec2 slope = vec2(light(b) + light(d) - light(a) - light(c), light(c) + light(d) - light(a) - light(b));
-    float line = length(slope);
-    line = smoothstep(0.02, 0.9, line * 1.6);
+    // Measured against the light around, so that soft and dark pictures have outlines as well.
+    float around = light(a + b + c + d) * 0.25;
+    float line = length(slope) / (0.10 + 0.55 * around);
+    line = smoothstep(0.04, 1.0, line);
     vec3 own = picture + 0.25 * (a + b + c + d);
     own /= max(max(own.r, max(own.g, own.b)), 0.15);
     float direction = atan(slope.y, slope.x) / 6.2831853;

@@ -22,34 +22,35 @@ MOST_TAPS = 16
 FRAGMENT = """#version 330 core
 out vec4 color;
 uniform sampler2D image;
-uniform int axis;        // 0: across, 1: up
 uniform float scale;     // how much of the picture is on the wall along this axis
 uniform float offset;    // and where it begins
 uniform float pixels;    // of the wall along this axis
-uniform int count;       // of the picture along this axis
+uniform float count;     // of the picture along this axis
 uniform int wrap;
 uniform float a;
 uniform float grain;
 uniform uint seed;
 
-int fold(int k) {
-    if (wrap == 1) {
-        int period = 2 * count;
-        k = ((k % period) + period) % period;
-        return k < count ? k : period - 1 - k;
-    }
-    return clamp(k, 0, count - 1);
+float fold(float k) {
+    float period = 2.0 * count;  // there and back again
+    float turned = k - period * floor((k + 0.5) / period);
+    turned = min(turned, period - 1.0 - turned);
+    return clamp(wrap == 1 ? turned : k, 0.0, count - 1.0);
 }
 
-vec3 fetch(int k, ivec2 here) {
-    return texelFetch(image, axis == 0 ? ivec2(fold(k), here.y) : ivec2(here.x, fold(k)), 0).rgb;
+vec3 fetch(float k) {
+#if AXIS == 0
+    return texelFetch(image, ivec2(int(fold(k)), int(gl_FragCoord.y)), 0).rgb;
+#else
+    return texelFetch(image, ivec2(int(gl_FragCoord.x), int(fold(k))), 0).rgb;
+#endif
 }
 
 float kernel(float x) {
     x = abs(x);
-    if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-    if (x < 2.0) return ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
-    return 0.0;
+    float inner = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+    float outer = ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
+    return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;
 }
 
 uint scramble(uint v) {  // PCG, Jarzynski & Olano 2020, "Hash functions for GPU rendering"
@@ -64,36 +65,40 @@ vec3 film(vec3 c, ivec2 here) {
     float mono = r.x + r.y - 1.0;
     vec3 tint = vec3(r.z, r.w, r.x) - 0.5;
     float light = dot(c, vec3(0.25, 0.6, 0.15));
-    float body = 0.25 + 2.2 * light * (1.0 - light) ;
+    float body = 0.25 + 2.2 * light * (1.0 - light);
     return c + (mono + 0.35 * tint) * (grain * 0.11 * body + step(0.001, grain) * 0.004);
 }
 
 void main() {
-    ivec2 here = ivec2(gl_FragCoord.xy);
-    float along = axis == 0 ? gl_FragCoord.x : pixels - gl_FragCoord.y;
-    float place = (offset + along / pixels * scale) * float(count) - 0.5;
-    int first = int(floor(place));
+#if AXIS == 0
+    float along = gl_FragCoord.x;
+#else
+    float along = pixels - gl_FragCoord.y;  // the picture has its top row first, the wall its bottom row
+#endif
+    float place = (offset + along / pixels * scale) * count - 0.5;
+    float first = floor(place);
     vec3 c;
 #if TAPS == 4
-    float f = place - float(first);
-    vec3 p1 = fetch(first, here), p2 = fetch(first + 1, here);
-    vec3 p0 = fetch(first - 1, here), p3 = fetch(first + 2, here);
-    c = p0 * kernel(f + 1.0) + p1 * kernel(f) + p2 * kernel(1.0 - f) + p3 * kernel(2.0 - f);
-    vec3 low = min(p1, p2), high = max(p1, p2);
-    c = mix(c, clamp(c, low, high), 0.8);
+    float f = place - first, g = 1.0 - f;
+    vec3 p1 = fetch(first), p2 = fetch(first + 1.0);
+    float w0 = a * f * g * g, w3 = a * f * f * g, w1 = ((a + 2.0) * f - (a + 3.0)) * f * f + 1.0;
+    c = p1 * w1 + p2 * (1.0 - w0 - w1 - w3) + fetch(first - 1.0) * w0 + fetch(first + 2.0) * w3;
+    c = mix(c, clamp(c, min(p1, p2), max(p1, p2)), 0.8);
 #else
-    float shrink = float(count) * scale / pixels;
+    float shrink = count * scale / pixels;
     float total = 0.0;
     c = vec3(0.0);
-    for (int k = -TAPS / 2 + 1; k <= TAPS / 2; k++) {
-        float weight = kernel((place - float(first + k)) / shrink);
-        c += weight * fetch(first + k, here);
+    for (int k = 1 - TAPS / 2; k <= TAPS / 2; k++) {
+        float weight = kernel((place - first - float(k)) / shrink);
+        c += weight * fetch(first + float(k));
         total += weight;
     }
     c /= total;
 #endif
-    if (wrap == 2) c *= step(-0.5, place) * step(place, float(count) - 0.5);
-    if (grain > 0.0) c = film(c, here);
+    if (wrap == 2) c *= step(-0.5, place) * step(place, count - 0.5);
+#ifdef GRAIN
+    c = film(c, ivec2(gl_FragCoord.xy));
+#endif
     color = vec4(c, 1.0);
 }
 """
@@ -123,9 +128,10 @@ class Fit:
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._passes: dict[int, Pass] = {}
+        self._passes: dict[tuple[int, int, bool], Pass] = {}
         self._between: Target | None = None
-        self._pass(4)
+        for axis, grain in ((0, False), (1, False), (1, True)):
+            self._pass(4, axis, grain)
 
     def draw(
         self, picture: moderngl.Texture, canvas: Target, *, fit: str, sharpen: float, grain: float, seed: int
@@ -155,15 +161,18 @@ class Fit:
     ) -> None:
         shrink = count * scale / pixels
         taps = 4 if shrink <= 1.0 else min(2 * math.ceil(2.0 * shrink), MOST_TAPS)
-        program = self._pass(taps)
+        program = self._pass(taps, axis, grain > 0.0)
         program.sample("image", image)
-        places = {"axis": axis, "count": count, "pixels": float(pixels), "scale": scale, "offset": 0.5 - 0.5 * scale}
+        places = {"count": float(count), "pixels": float(pixels), "scale": scale, "offset": 0.5 - 0.5 * scale}
         program.draw(into.framebuffer, {**common, **places, "grain": grain})
 
-    def _pass(self, taps: int) -> Pass:
-        if taps not in self._passes:
-            self._passes[taps] = Pass(self._ctx, FRAGMENT.replace("330 core", f"330 core\n#define TAPS {taps}", 1))
-        return self._passes[taps]
+    def _pass(self, taps: int, axis: int, grain: bool) -> Pass:
+        """A program a case, because software GL runs both sides of every branch."""
+        key = (taps, axis, grain)
+        if key not in self._passes:
+            case = f"#define TAPS {taps}\n#define AXIS {axis}\n" + ("#define GRAIN\n" if grain else "")
+            self._passes[key] = Pass(self._ctx, FRAGMENT.replace("330 core\n", f"330 core\n{case}", 1))
+        return self._passes[key]
 
     def release(self) -> None:
         """Give everything back."""

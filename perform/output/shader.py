@@ -32,7 +32,6 @@ uniform float TIME;
 uniform float TIMEDELTA;
 uniform float amount;
 uniform int FRAMEINDEX;
-uniform int PASSINDEX;
 #define vv_FragNormCoord isf_FragNormCoord
 #define IMG_SIZE(image) vec2(textureSize(image, 0))
 #define IMG_NORM_PIXEL(image, place) texture(image, place)
@@ -44,15 +43,15 @@ uniform int PASSINDEX;
 # A number that is not one would live in a persistent buffer for ever, so none is let out.
 CLOSING = """
 #undef main
-void main() {{
+void main() {
     isf_FragColor = vec4(0.0, 0.0, 0.0, 1.0);
     isf_main();
     if (any(isnan(isf_FragColor)) || any(isinf(isf_FragColor))) isf_FragColor = vec4(0.0, 0.0, 0.0, 1.0);
-    if (PASSINDEX == {output}) {{
-        vec3 dry = texture(inputImage, isf_FragNormCoord).rgb;
-        isf_FragColor = vec4(mix(dry, clamp(isf_FragColor.rgb, 0.0, 1.0), amount), 1.0);
-    }}
-}}
+#ifdef LAST
+    vec3 dry = texture(inputImage, isf_FragNormCoord).rgb;
+    isf_FragColor = vec4(mix(dry, clamp(isf_FragColor.rgb, 0.0, 1.0), amount), 1.0);
+#endif
+}
 """
 
 MIX = """#version 330 core
@@ -73,18 +72,23 @@ OLD = re.compile(r"\b(" + "|".join(OLD_WORDS) + r")\b")
 COMPLAINT = re.compile(r"^(?:ERROR:\s*)?\d+[:(](\d+)[):]*(?:\(\d+\))?\s*:?\s*(.*)$")
 
 
-def glsl(shader: Shader) -> str:
-    """The whole fragment program of a shader. The compiler's line numbers are the file's own."""
-    lines = [PREAMBLE]
+def glsl(shader: Shader, index: int) -> str:
+    """The fragment program of one pass of a shader. The compiler's line numbers are the file's own.
+
+    Each pass is a program of its own with PASSINDEX a constant: software GL runs both sides of every branch, so one
+    program for all would pay for all passes in each of them.
+    """
+    lines = [PREAMBLE, f"#define PASSINDEX {index}"]
+    if not shader.passes[index].target:
+        lines.append("#define LAST")
     for entry in shader.inputs:
         lines.append(f"uniform {TYPES.get(entry.kind, 'sampler2D')} {entry.name};")
         if entry.phase:
             lines.append(f"uniform float {entry.name}_phase;")
     lines += [f"uniform sampler2D {name};" for name in dict.fromkeys(p.target for p in shader.passes) if name]
-    output = len(shader.passes) - 1 if not shader.passes[-1].target else -1
     lines += ["#define main isf_main", "#line 1"]
     code = OLD.sub(lambda found: OLD_WORDS[found.group()], shader.code)
-    return "\n".join(lines) + "\n" + code + CLOSING.format(output=output)
+    return "\n".join(lines) + "\n" + code + CLOSING
 
 
 def complaint(error: moderngl.Error, shader: Shader) -> str:
@@ -121,7 +125,7 @@ class Effect:
         self.ctx = ctx
         self.shader = shader
         try:
-            self._pass = Pass(ctx, glsl(shader))
+            self._programs = [Pass(ctx, glsl(shader, index)) for index in range(len(shader.passes))]
         except moderngl.Error as error:
             raise UserError(complaint(error, shader)) from None
         self._mix = Pass(ctx, MIX) if shader.passes[-1].target else None
@@ -149,11 +153,10 @@ class Effect:
         for setter in self._setters:
             setter(values, fired)
         self._integrate(values, tick.dt)
-        program = self._pass
-        program.set("TIME", tick.time % HOUR)
-        program.set("TIMEDELTA", tick.dt)
-        program.set("FRAMEINDEX", tick.index)
-        program.set("amount", amount)
+        self._set("TIME", tick.time % HOUR)
+        self._set("TIMEDELTA", tick.dt)
+        self._set("FRAMEINDEX", tick.index)
+        self._set("amount", amount)
         for index, spec in enumerate(self.shader.passes):
             self._run(index, spec, source, out, values)
         if self._mix is not None:
@@ -170,11 +173,14 @@ class Effect:
         self._setters = None
         self.awake = False
 
+    def _set(self, name: str, value: object) -> None:
+        for program in self._programs:
+            program.set(name, value)
+
     def _run(self, index: int, spec: PassSpec, source: moderngl.Texture, out: Target, values: Values) -> None:
-        program = self._pass
+        program = self._programs[index]
         buffer = self._buffer(spec, out.size, values) if spec.target else None
         into = buffer.drawn if buffer else out
-        program.set("PASSINDEX", index)
         program.set("RENDERSIZE", tuple(map(float, into.size)))
         program.sample("inputImage", source)
         for name in {p.target for p in self.shader.passes if p.target}:
@@ -218,20 +224,20 @@ class Effect:
             if entry.phase:
                 speed = played(values, self._full(entry.name), entry.knobs[0].default)
                 self.phases[entry.name] = (self.phases[entry.name] + speed * dt) % entry.phase
-                self._pass.set(f"{entry.name}_phase", self.phases[entry.name])
+                self._set(f"{entry.name}_phase", self.phases[entry.name])
 
     def _bind(self, values: Values) -> list[Callable[[Values, Collection[str]], None]]:
         """How each input is set, worked out once. A knob that the tree does not have stays at its default."""
         setters = []
         for entry in self.shader.inputs:
-            if entry.kind == "image" or entry.name not in self._pass:
+            if entry.kind == "image":
                 continue
             names = [self._full(knob.name) for knob in entry.knobs]
             if all(name in values for name in names):
-                setters.append(_setter(self._pass, entry, names))
+                setters += [_setter(program, entry, names) for program in self._programs if entry.name in program]
             else:
                 log.warning("%s plays at its default; start again to have it in the tree", ", ".join(names))
-                self._pass.set(entry.name, _fixed(entry))
+                self._set(entry.name, _fixed(entry))
         return setters
 
     def release(self) -> None:
@@ -240,7 +246,8 @@ class Effect:
             buffer.release()
         self._buffers.clear()
         self._nothing.release()
-        self._pass.release()
+        for program in self._programs:
+            program.release()
         if self._mix is not None:
             self._mix.release()
 

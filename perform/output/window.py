@@ -221,14 +221,10 @@ def open_window(
     without OpenGL 3.3.
     """
     start()
-    try:
-        chosen = find_monitor(monitor) if monitor is not None else None
-        if chosen is None and fullscreen:
-            chosen = next(iter(monitors()), None)
-        window = _create(size, chosen, title, visible)
-    except UserError:
-        glfw.terminate()
-        raise
+    chosen = find_monitor(monitor) if monitor is not None else None
+    if chosen is None and fullscreen:
+        chosen = next(iter(monitors()), None)
+    window = _create(size, chosen, title, visible)
     glfw.make_context_current(window)
     glfw.swap_interval(1)
     wall = WindowWall(window, moderngl.create_context(require=330), problems)
