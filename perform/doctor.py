@@ -30,6 +30,15 @@ OSC_PORT = 9000
 ROOM = 2_000_000_000  # bytes: about half an hour of recording
 
 
+# What to do when a check crashes, hangs or raises what it did not expect.
+REMEDIES = {
+    "OpenGL": "install libegl1 and libgl1 (Debian/Ubuntu), or the driver of your GPU",
+    "display": "check DISPLAY, or play with --offscreen",
+    "sound": "start the sound server again, then ask the doctor again",
+    "MIDI": "start JACK again or plug the controller in anew, then ask the doctor again",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the doctor's report. "note" is nothing to repair, but good to know before a show."""
@@ -40,20 +49,20 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(limit: float = 60.0) -> list[Finding]:
+def doctor(limit: float = 30.0) -> list[Finding]:
     """All findings, in the order of `CHECKS`. Takes as long as the slowest check, at most `limit` seconds each."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return list(pool.map(lambda name: examine(name, limit), CHECKS))
 
 
-def examine(name: str, limit: float = 60.0) -> Finding:
+def examine(name: str, limit: float = 30.0) -> Finding:
     """Run one check of `CHECKS` in its own process. Never raises because of what the check does."""
     return ask([sys.executable, "-c", _CHILD, str(Path(__file__).resolve().parent.parent), name], name, limit)
 
 
 def ask(command: list[str], name: str, limit: float) -> Finding:
     """Run `command`, whose last line of output is a finding in JSON, and put a crash or a hang into words instead."""
-    remedy = f"run {_quoted(command)} to see all of it"
+    remedy = REMEDIES.get(name, "set up again (make setup), then ask the doctor again")
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         # Files, not pipes, and a session of its own: a sound server that a library starts must not hold us back.
         child = subprocess.Popen(
@@ -113,10 +122,6 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _quoted(command: list[str]) -> str:
-    return " ".join(f'"{word}"' if " " in word else word for word in command)
-
-
 # ---- the checks; each runs in a process of its own and may import what it likes
 
 
@@ -144,21 +149,6 @@ def _torch() -> Finding:
     else:
         parts.append("no GPU for the generator: it plays on the processor")
     return _finding("ok", ", ".join(parts))
-
-
-def _compiler() -> Finding:
-    import sysconfig
-
-    found = next(
-        filter(None, (shutil.which(os.environ.get("CXX") or name) for name in ("c++", "g++", "clang++"))), None
-    )
-    headers = Path(sysconfig.get_path("include"), "Python.h").is_file()
-    if found and headers:
-        return _finding("ok", f"{found} with the Python headers, so torch can compile the generator")
-    lacking = "Python headers" if found else "C++ compiler"
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    remedy = f"for more frames per second: apt install g++ python{version}-dev (macOS: xcode-select --install)"
-    return _finding("note", f"no {lacking}: on the processor the generator plays uncompiled", remedy)
 
 
 def _opengl() -> Finding:
@@ -251,31 +241,28 @@ def _video() -> Finding:
 
 
 def _weights() -> Finding:
-    folder = Path(__file__).resolve().parent.parent / "models" / "weights"
-    files = sorted(folder.glob("*.safetensors"))
-    remedy = (
-        "install perform again (in a checkout: git checkout -- models/weights); the generator `noise` plays without"
-    )
+    from models import shipped
+
+    files = list(shipped().values())
+    remedy = "install perform again (in a checkout: git checkout -- models/weights); `cppn` needs no weights"
     if not files:
         return _finding("missing", "no weights are installed", remedy)
-    broken = [f"{file.name} {fault}" for file in files if (fault := weights_fault(file))]
+    broken = [fault for file in files if (fault := weights_fault(file))]
     if broken:
-        return _finding("missing", ", ".join(broken), remedy)
-    without = [file.stem for file in files if not file.with_suffix(".md").is_file()]
-    if without:
-        return _finding("note", f"{', '.join(without)}: no card says what it learned from", remedy)
+        return _finding("missing", "; ".join(broken), remedy)
     return _finding("ok", ", ".join(f"{file.stem} ({file.stat().st_size / 1e6:.1f} MB)" for file in files))
 
 
 def weights_fault(file: Path) -> str:
-    """What is wrong with a safetensors file, "" if nothing. Only its header and its length are read."""
-    from safetensors import SafetensorError, safe_open
+    """What is wrong with one of our weights files, "" if nothing; the numbers in it are not read."""
+    from models.checkpoints import Refused
+    from models.checkpoints.io import read_header
 
     try:
-        with safe_open(file, framework="np"):
-            return ""
-    except (SafetensorError, OSError) as error:
-        return f"cannot be read ({error})"
+        read_header(file)
+    except Refused as error:
+        return str(error)
+    return ""
 
 
 def _shipped(folder: str, pattern: str) -> Finding:
@@ -304,7 +291,6 @@ def _disk() -> Finding:
 CHECKS: dict[str, Callable[[], Finding]] = {
     "Python": _python,
     "torch": _torch,
-    "compiler": _compiler,
     "OpenGL": _opengl,
     "display": _display,
     "sound": _sound,
