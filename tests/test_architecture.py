@@ -31,7 +31,7 @@ REGISTRIES = {
     "perform/audio/features": "tests/audio/test_features.py",
     "models/generators": "tests/models/test_generators.py",
     "models/training": "tests/models/test_training.py",
-    "models/weights": "tests/models/test_weights.py",
+    "models/weights": "tests/test_weights.py",
 }
 
 DEVICES = {"sounddevice", "soundfile", "moderngl", "glfw", "pythonosc", "mido", "rtmidi", "av"}
