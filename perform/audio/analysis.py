@@ -19,6 +19,8 @@ from perform.engine.signals import Event
 
 Floats = NDArray[np.float32]
 
+_LEAST, _MOST = np.float32(-8.0), np.float32(8.0)  # +18 dBFS: nothing real is beyond, and squares stay finite
+
 BEAT_SIGNALS = (
     Signal("beat.bpm", "Tempo in beats a minute, 60 to 200. Runs on through breaks."),
     Signal("beat.phase", "Where in the beat we are: 0 on the beat, rising evenly to 1 just before the next."),
@@ -95,9 +97,9 @@ def _beat_events(beat: Beat, time: float) -> list[Event]:
 
 def mono_of(block: NDArray[Any]) -> Floats:
     """The mean of the channels [n] of a block [n, c] or [n], finite and within +-8."""
-    mono = np.asarray(block, np.float32)
-    if mono.ndim == 2:
-        mono = mono[:, 0] if mono.shape[1] == 1 else mono.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mono.sum()):
-        mono = np.where(np.isfinite(mono), mono, np.float32(0.0))
-    return np.clip(mono, -8.0, 8.0)
+    sound = np.asarray(block, np.float32)
+    if not np.isfinite(sound).all():
+        sound = np.where(np.isfinite(sound), sound, np.float32(0.0))
+    if sound.ndim == 2:
+        sound = sound @ np.full(sound.shape[1], 1 / sound.shape[1], np.float32)
+    return np.minimum(np.maximum(sound, _LEAST), _MOST)

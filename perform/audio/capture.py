@@ -30,7 +30,7 @@ BLOCK = 256
 PATIENCE = 1.0  # seconds without a callback after which the stream is taken for dead
 GRACE = 6.0  # the same before the first callback: a cold Pulse server takes up to 2 s
 OUTPUT_LATENCY = 0.04
-RESCAN = 3.0
+RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
 
 EXIT_LOST, EXIT_OUTPUT_IS_BACK = 3, 4
 
@@ -170,7 +170,7 @@ def leave_when_output_returns() -> None:
     """Look for an output every few seconds, in a process that may hang; go when there is one, so as to be heard."""
     command = [sys.executable, "-m", "perform.audio.capture", "--list"]
     while True:
-        sleep(RESCAN)
+        sleep(RESCAN_OUTPUT)
         try:
             listed = subprocess.run(command, capture_output=True, timeout=8, check=True, stdin=subprocess.DEVNULL)
         except subprocess.SubprocessError:
@@ -183,11 +183,21 @@ def run_input(ring: Ring, name: str) -> NoReturn:
     """Capture from the device of this name ("" is the default) until it is lost."""
     import sounddevice
 
-    names = [device["name"] if device["max_input_channels"] else "" for device in sounddevice.query_devices()]
-    index = match(name, names) if name else default_device("input")
-    if index is None:
-        leave(ring, f'there is no sound input "{name}" now' if name else "there is no sound input")
+    while (index := find_input(name)) is None:
+        ring.wait(f'there is no sound input "{name}" now' if name else "there is no sound input", machine_time())
+        sleep(RESCAN_INPUT)
+        sounddevice._terminate()  # PortAudio only looks for devices when it starts; may hang: the parent watches
+        sounddevice._initialize()
     watch(ring, capture(ring, index))
+
+
+def find_input(name: str) -> int | None:
+    """The index of the input of this name; "" is the default input."""
+    import sounddevice
+
+    if not name:
+        return default_device("input")
+    return match(name, [one["name"] if one["max_input_channels"] else "" for one in sounddevice.query_devices()])
 
 
 def run_file(ring: Ring, path: Path | None, start: int, *, loop: bool, was_heard: bool) -> NoReturn:

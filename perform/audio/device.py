@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from perform.audio.capture import EXIT_OUTPUT_IS_BACK, match
-from perform.audio.ring import Block, Kind, Reader, Ring
+from perform.audio.ring import Block, Kind, Reader, Ring, State
 from perform.engine.clock import machine_time, sleep
 from perform.engine.parameters import nearest
 from perform.engine.problems import Problems, UserError
@@ -107,6 +107,7 @@ class AudioDevice:
         self._position = 0
         self._heard = False
         self._overflows_before = 0
+        self._told = ""
 
     # -- how it is
 
@@ -167,8 +168,10 @@ class AudioDevice:
             self._lost(ring.message or f"its process ended with status {child.returncode}", child.returncode)
         elif last and now - last > HANG_LIMIT:
             self._lost("it hangs")
-        elif not last and now - self._spawned > START_LIMIT:
+        elif not last and now - max(self._spawned, ring.heartbeat) > START_LIMIT:
             self._lost(f"it did not start within {START_LIMIT:g} s")
+        elif not last and ring.state is State.WAITING:
+            self._tell(ring.message)
         elif last and not self._well:
             self._begin(ring)
 
@@ -201,6 +204,7 @@ class AudioDevice:
     def _begin(self, ring: Ring) -> None:
         self._well = self._ever = True
         self._failures = 0
+        self._told = ""
         self._retry = FIRST_RETRY
         self._heard |= ring.heard
         if self._wanted.what == "default":  # what was found once is what we go back to
@@ -212,16 +216,24 @@ class AudioDevice:
         name = self._ring.title if self._ring is not None else ""
         self._discard()
         self.restarts += 1
-        self._failures += 1
-        if self._wanted.what == "default" and self._failures >= 2:
+        if self._wanted.what == "default":  # an input that gives nothing from the start: play rather than wait
             self._wanted = replace(self._wanted, what="track")
         if status == EXIT_OUTPUT_IS_BACK:
             self._next_try = 0.0
             return
-        thing = f'"{name or self._wanted.name}"' if name or self._wanted.name else "the sound input"
-        self._problems.report(PART, f"{thing} is lost: {why}; trying again until it is back")
+        self._tell(why, name)
         self._next_try = machine_time() + self._retry
         self._retry = min(self._retry * 2, LAST_RETRY)
+
+    def _tell(self, why: str, name: str = "") -> None:
+        """Report once what is wrong now."""
+        name = name or self._wanted.name
+        thing = f'"{name}"' if name else "the sound input"
+        text = f"{thing} is lost: {why}; trying again until it is back"
+        if text != self._told:
+            self._told = text
+            self._failures += 1
+            self._problems.report(PART, text)
 
     def _discard(self) -> None:
         self._well = False

@@ -86,7 +86,7 @@ class LiveEar:
         self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
         self._thread.start()
 
-    def poll(self, tick: Tick) -> Sequence[Event]:  # noqa: ARG002
+    def poll(self, tick: Tick) -> Sequence[Event]:
         events = self._queue.drain()
         events += self._newest.take() or ()
         return events
@@ -207,7 +207,7 @@ class FileEar:
 class DeafEar:
     """No sound, because the user asked for none."""
 
-    def poll(self, tick: Tick) -> Sequence[Event]:  # noqa: ARG002
+    def poll(self, tick: Tick) -> Sequence[Event]:
         return ()
 
     def close(self) -> None:

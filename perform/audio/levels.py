@@ -37,12 +37,15 @@ class Leveller:
 
     The top follows within 0.2 s and sinks over `memory` seconds (a drop of 40 dB is made up for in about twice that);
     the bottom likewise the other way. The range is never taken as less than `least` dB, so a steady tone reads 1 and
-    not noise. Below `SILENCE_DB` the range stands still and the value is 0. The value rises at once and falls with a time
-    constant of `release` seconds, so that a peak between two frames of the show is not missed.
+    not noise. Below `gate` dB the range stands still and the value is 0. The value rises at once and falls with a
+    time constant of `release` seconds, so that a peak between two frames of the show is not missed.
     """
 
-    def __init__(self, dt: float, *, least: float = 18.0, memory: float = 4.0, release: float = 0.09) -> None:
+    def __init__(
+        self, dt: float, *, least: float = 18.0, memory: float = 4.0, release: float = 0.09, gate: float = SILENCE_DB
+    ):
         self._dt = dt
+        self._gate = gate
         self._least = least
         self._memory = memory
         self._top: Follower | None = None
@@ -51,7 +54,7 @@ class Leveller:
 
     def step(self, level: float) -> float:
         """One hop of `level` dB; gives 0..1."""
-        if level <= SILENCE_DB:
+        if level <= self._gate:
             value = self._out.step(0.0)
             return value if value > 1e-4 else 0.0
         if self._top is None:

@@ -34,7 +34,7 @@ CAPACITY = 1 << 16  # 1.4 s at 48 kHz: longer than any stall of the reader that 
 
 _HEADER = 4096
 _SEQUENCE, _WRITTEN, _RATE, _STATE, _KIND, _OVERFLOWS, _POSITION, _HEARD, _CAPACITY, _MAGIC = range(10)
-_NEWEST, _CALLBACK = range(2)
+_NEWEST, _CALLBACK, _HEARTBEAT = range(3)
 _FLOATS_AT, _TITLE_AT, _MESSAGE_AT, _TEXT = 128, 256, 1024, 512
 _MARK = 0x70657266726E6731
 
@@ -43,8 +43,9 @@ class State(enum.IntEnum):
     """What the writer is doing."""
 
     STARTING = 0
-    RUNNING = 1
-    FAILED = 2
+    WAITING = 1
+    RUNNING = 2
+    FAILED = 3
 
 
 class Kind(enum.IntEnum):
@@ -122,6 +123,13 @@ class Ring:
         self._ints[_KIND] = kind
         self._ints[_HEARD] = heard
         self._ints[_STATE] = State.RUNNING
+
+    def wait(self, message: str, now: float) -> None:
+        """Say what is being waited for, again and again: `now` is the sign of life."""
+        if self.message != message:
+            self._put_text(_MESSAGE_AT, message)
+        self._floats[_HEARTBEAT] = now
+        self._ints[_STATE] = State.WAITING
 
     def fail(self, message: str) -> None:
         """Say why there will be no sound."""
@@ -201,6 +209,11 @@ class Ring:
     def callback_time(self) -> float:
         """Machine time of the last callback; 0 before the first. Its age is the writer's heartbeat."""
         return float(self._floats[_CALLBACK])
+
+    @property
+    def heartbeat(self) -> float:
+        """Machine time of the last sign of life of a writer that waits; 0 before the first."""
+        return float(self._floats[_HEARTBEAT])
 
     def newest(self) -> tuple[int, float]:
         """The counter and the machine time of the newest frame, read together."""

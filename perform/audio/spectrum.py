@@ -19,11 +19,12 @@ BANDS = 40
 LOWEST, HIGHEST = 20.0, 16000.0
 LAG = 2  # hops between the spectra that the rise compares
 _COMPRESSION = 500.0
+_SCALE = float(1.0 / np.log1p(_COMPRESSION))
 
 
 def hop_frames(rate: int) -> int:
-    """Frames a hop at a sample rate: 5.3 ms, even."""
-    return max(2, 2 * round(HOP * rate / 48000 / 2))
+    """Frames a hop at a sample rate: the power of two nearest to 5.3 ms (256 at 44.1 and 48 kHz, 512 at 96 kHz)."""
+    return int(2 ** max(1, round(np.log2(HOP * rate / 48000))))
 
 
 def mel_bank(rate: int, window: int, bands: int = BANDS, low: float = LOWEST, high: float = HIGHEST) -> Floats:
@@ -53,10 +54,10 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 class Hop:
     """What the features see of one hop. The arrays are written anew each hop: read them, do not keep them.
 
-    `samples` [hop] mono, finite; `level` dBFS of the hop; `power` [window // 2 + 1], where a full-scale sine has 1 at
-    its bin; `mel` [BANDS] power in mel bands; `log_mel` [BANDS] 0..1 by each band's own peak of late; `rise` [BANDS]
-    how much of `log_mel` is new since `LAG` hops ago. `dt` is the hop in seconds, `hertz` [window // 2 + 1] and
-    `centres` [BANDS] say where things are.
+    `samples` [hop] mono, finite; `level` dBFS of the hop, `silent` where that is nothing; `power` [bins], where a
+    full-scale sine has 1 at its bin; `mel` [BANDS] power in mel bands; `log_mel` [BANDS] 0..1 by each band's own peak
+    of late; `rise` [BANDS] how much of `log_mel` is new since `LAG` hops ago, `flux` its mean. `dt` is the hop in
+    seconds; `hertz` [bins] and `centres` [BANDS] say where things are.
     """
 
     def __init__(self, rate: int) -> None:
@@ -74,6 +75,9 @@ class Hop:
         self.mel = np.zeros(BANDS, np.float32)
         self.log_mel = np.zeros(BANDS, np.float32)
         self.rise = np.zeros(BANDS, np.float32)
+        self.flux = 0.0
+        self.silent = True
+        self._mean = np.full(BANDS, 1 / BANDS, np.float32)
         self._bank = bank / np.maximum(bank.sum(axis=1, keepdims=True), 1e-12)
         self._buffer = np.zeros(window, np.float32)
         long, short = window * 3 // 4, window - window * 3 // 4
@@ -84,11 +88,6 @@ class Hop:
         self._past = np.zeros((LAG + 1, BANDS + 2), np.float32)
         self._index = 0
 
-    @property
-    def silent(self) -> bool:
-        """Whether there is nothing to hear in this hop."""
-        return self.level <= SILENCE_DB
-
     def step(self, samples: Floats) -> None:
         """Take the next `size` mono samples; they are finite and not beyond +-8."""
         size, buffer = self.size, self._buffer
@@ -96,8 +95,10 @@ class Hop:
         buffer[-size:] = samples
         self.samples = samples
         self.level = decibels(float(np.dot(samples, samples)) / size)
+        self.silent = self.level <= SILENCE_DB
         spectrum = np.fft.rfft(buffer * self._shape)
-        np.add(np.square(spectrum.real), np.square(spectrum.imag), out=self.power, casting="same_kind")
+        np.multiply(spectrum.real, spectrum.real, out=self.power, casting="same_kind")
+        self.power += spectrum.imag * spectrum.imag
         np.matmul(self._bank, self.power, out=self.mel)
         self._whiten()
 
@@ -111,10 +112,12 @@ class Hop:
         peak *= self._sink
         np.maximum(peak, self.mel, out=peak)
         floor = max(float(peak.max()) * 1e-4, 1e-11)
-        np.divide(self.mel, np.maximum(peak, floor), out=self.log_mel)
-        self.log_mel *= _COMPRESSION
-        np.log1p(self.log_mel, out=self.log_mel)
-        self.log_mel *= 1.0 / np.log1p(_COMPRESSION)
+        log_mel = self.log_mel
+        np.maximum(peak, floor, out=log_mel)
+        np.divide(self.mel, log_mel, out=log_mel)
+        log_mel *= _COMPRESSION
+        np.log1p(log_mel, out=log_mel)
+        log_mel *= _SCALE
         self._index = (self._index + 1) % (LAG + 1)
         then = self._past[(self._index + 1) % (LAG + 1)]
         self._past[self._index, 1:-1] = self.log_mel
@@ -122,3 +125,4 @@ class Hop:
         np.maximum(loudest, then[2:], out=loudest)
         np.subtract(self.log_mel, loudest, out=self.rise)
         np.maximum(self.rise, 0.0, out=self.rise)
+        self.flux = float(np.dot(self.rise, self._mean))

@@ -60,8 +60,8 @@ class Grid:
         seconds = np.concatenate([np.arange(n) * dt for n in self.periods])
         period = np.repeat(self.periods * dt, self.periods)
         near = np.minimum(seconds, period - seconds)
-        shape = np.exp(-0.5 * (near / 0.022) ** 2)
-        shape += 0.18 * np.exp(-0.5 * ((np.abs(phase - 0.5) * period) / 0.022) ** 2)
+        shape = np.exp(-0.5 * (near / 0.018) ** 2)
+        shape += 0.55 * np.exp(-0.5 * ((np.abs(phase - 0.5) * period) / 0.018) ** 2)
         means = np.add.reduceat(shape, self.first) / self.periods
         self._gain = np.asarray(shape - np.repeat(means, self.periods), np.float32)
         self.phase = np.asarray(phase, np.float32)
@@ -76,15 +76,17 @@ class Grid:
         over = belief[self.last]
         moved[1:] = belief[:-1]
         moved[self.first] = over @ self._change
-        np.multiply(self._gain, 2.2 * (novelty - 0.12), out=self._weight)
+        np.multiply(self._gain, 2.0 * (novelty - 0.12), out=self._weight)
         np.exp(self._weight, out=self._weight)
         moved *= self._weight
-        moved *= np.float32(1.0 / max(float(moved.sum()), 1e-30))
         self.belief, self._spare = moved, belief
 
     def forget(self, share: float) -> None:
-        """Let all that is possible become a little more likely, so that a change of tempo can be found again."""
-        self.belief *= np.float32(1.0 - share)
+        """Let all that is possible become a little more likely, so that a change of tempo can be found again.
+
+        Also where the beliefs are made to add up to 1; a few steps between do not run out of the range of a float.
+        """
+        self.belief *= np.float32((1.0 - share) / max(float(self.belief.sum()), 1e-30))
         self.belief += np.float32(share) * self._start
 
     def read(self) -> tuple[float, float, float]:
@@ -107,7 +109,8 @@ class Tempo:
     def __init__(self, hop: Hop) -> None:
         self._dt = hop.dt
         self._grid = Grid(hop.dt)
-        self._low = np.flatnonzero(hop.centres < 150.0)
+        low = hop.centres < 150.0
+        self._weights = np.asarray(1.0 / len(low) + 0.4 * low / low.sum(), np.float32)
         self._top = 0.05
         self._sink = math.exp(-hop.dt / 4.0)
         self._hops = 0
@@ -139,7 +142,7 @@ class Tempo:
     def _novelty(self, hop: Hop) -> float:
         if hop.silent:
             return 0.0
-        rise = float(hop.rise.mean()) + 0.6 * float(hop.rise[self._low].mean())
+        rise = float(np.dot(hop.rise, self._weights))
         self._top = max(self._top * self._sink, rise, 0.05)
         return rise / self._top
 

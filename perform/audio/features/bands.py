@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
+
 from perform.audio.features import Signal
 from perform.audio.levels import Leveller, decibels
 from perform.audio.spectrum import Hop
@@ -21,15 +23,16 @@ class Feature:
     """Power in three bands, each levelled by itself, so that a dull room has its treble too."""
 
     def __init__(self, hop: Hop) -> None:
-        self._spans = [
-            slice(int((hop.hertz < low).sum()), max(int((hop.hertz < high).sum()), int((hop.hertz < low).sum()) + 1))
-            for low, high in pairwise(_EDGES)
-        ]
-        self._levels = [Leveller(hop.dt, least=15.0) for _ in self._spans]
+        sums = [np.where((hop.hertz >= low) & (hop.hertz < high), 0.5, 0.0) for low, high in pairwise(_EDGES)]
+        self._sums = np.asarray(sums, np.float32)  # [3, bins]
+        self._levels = [Leveller(hop.dt, least=15.0, gate=-110.0) for _ in sums]
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        power = hop.power
+        powers = (self._sums @ hop.power).tolist()
+        silent = hop.silent
         return tuple(
-            level.step(-120.0 if hop.silent else decibels(0.5 * float(power[span].sum())))
-            for span, level in zip(self._spans, self._levels, strict=True)
+            [
+                level.step(-120.0 if silent else decibels(power))
+                for power, level in zip(powers, self._levels, strict=True)
+            ]
         )

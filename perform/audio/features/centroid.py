@@ -25,12 +25,14 @@ class Feature:
     def __init__(self, hop: Hop) -> None:
         self._value = Follower(0.04, 0.04, hop.dt)
         self._magnitude = np.zeros_like(hop.power)
+        self._moments = np.stack([hop.hertz, np.ones_like(hop.hertz)])
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
         target = 0.0
         if not hop.silent:
             magnitude = np.sqrt(hop.power, out=self._magnitude)
-            centre = float(np.dot(magnitude, hop.hertz)) / max(float(magnitude.sum()), 1e-12)
+            moment, total = (self._moments @ magnitude).tolist()
+            centre = moment / max(total, 1e-12)
             target = min(max(math.log10(max(centre, 100.0) / 100.0) / 2.0, 0.0), 1.0)
         value = self._value.step(target)
         return (value if value > 1e-4 else 0.0,)

@@ -22,11 +22,12 @@ class Feature:
     """The mean rise of the mel bands of each drum, each with a threshold of its own."""
 
     def __init__(self, hop: Hop) -> None:
-        self._masks = [np.flatnonzero((hop.centres >= low) & (hop.centres < high)) for low, high in _BANDS]
+        masks = [(hop.centres >= low) & (hop.centres < high) for low, high in _BANDS]
+        self._means = np.asarray([mask / max(int(mask.sum()), 1) for mask in masks], np.float32)  # [3, bands]
         self._strikers = [Striker(hop.dt, spread=s, least=least, rest=rest) for s, least, rest in _SETTINGS]
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        return tuple(
-            striker.step(float(hop.rise[mask].mean()) if len(mask) and not hop.silent else 0.0)
-            for mask, striker in zip(self._masks, self._strikers, strict=True)
-        )
+        if hop.silent:
+            return tuple([striker.step(0.0) for striker in self._strikers])
+        rises = (self._means @ hop.rise).tolist()
+        return tuple([striker.step(rise) for striker, rise in zip(self._strikers, rises, strict=True)])

@@ -29,7 +29,7 @@ class Feature:
         self._flux = Follower(0.0, 0.08, hop.dt)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        strength = 0.0 if hop.silent else float(hop.rise.mean())
+        strength = 0.0 if hop.silent else hop.flux
         strike = self._striker.step(strength)
         flux = self._flux.step(min(1.0, strength / max(self._striker.peak, 0.08)))
         return strike, flux if flux > 1e-4 else 0.0

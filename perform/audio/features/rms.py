@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perform.audio.features import Signal
-from perform.audio.levels import Follower, Leveller
+from perform.audio.levels import Follower, Leveller, decibels
 from perform.audio.spectrum import Hop
 
 SIGNALS = (
@@ -24,12 +24,12 @@ class Feature:
     """Root mean square over the last 20 ms or so."""
 
     def __init__(self, hop: Hop) -> None:
-        self._mean = Follower(0.01, 0.02, hop.dt, -120.0)
+        self._power = Follower(0.01, 0.02, hop.dt)
         self._leveller = Leveller(hop.dt)
         self._level = Follower(0.0, 0.09, hop.dt)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        level = self._mean.step(hop.level)
+        level = decibels(self._power.step(10.0 ** (hop.level / 10.0)))
         raw = min(max(1.0 + level / 60.0, 0.0), 1.0)
         value = self._level.step(raw)
         return self._leveller.step(level), value if value > 1e-4 else 0.0
