@@ -11,7 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from perform import __version__
 from perform.engine.problems import ShowStopped, UserError
@@ -23,7 +23,7 @@ BENCHES = ("engine", "generator", "latency", "osc", "startup", "show")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0 as asked, 1 the show broke off, 2 the user has to change something."""
+    """Run one command. Returns the exit status: 0 as asked, 1 the show broke off, 2 for the user to mend."""
     parsed = parser().parse_args(arguments)
     level = logging.INFO if parsed.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
@@ -80,8 +80,10 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("what", choices=BENCHES)
     bench.add_argument("--json", type=Path, metavar="FILE", help="also write the figures with machine and versions")
     bench.add_argument("--seconds", type=_positive, default=10.0, help="how long to measure, where that applies")
-    bench.add_argument("--model", default="first-light")
-    bench.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"))
+    bench.add_argument("--preset", default="first-light")
+    bench.add_argument("--model", default="")
+    bench.add_argument("--device", default="", choices=("", "cpu", "cuda", "mps"))
+    bench.add_argument("--window", action="store_true", help="measure the show in a window instead of offscreen")
     bench.add_argument("--size", type=_size, default=(640, 360), metavar="WxH")
     return top
 
@@ -127,7 +129,7 @@ def _address(text: str) -> tuple[str, int] | None:
     host, _, port = text.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise UserError(f'"{text}" is no address; write it as 0.0.0.0:9000, or none')
-    return host or "0.0.0.0", int(port)  # noqa: S104 - a controller on another machine is what OSC is for
+    return host or "0.0.0.0", int(port)
 
 
 def _options(parsed: argparse.Namespace) -> Options:
@@ -138,7 +140,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         model=parsed.model,
         audio=parsed.audio,
         osc=_address(parsed.osc),
-        midi=None if parsed.midi == "none" else parsed.midi,
+        midi=parsed.midi,
         size=parsed.window,
         monitor=parsed.monitor,
         fullscreen=parsed.fullscreen,
@@ -170,24 +172,25 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _render(parsed: argparse.Namespace) -> int:
+    from perform.app import Options
     from perform.film import render
 
-    return render(
-        parsed.track,
-        parsed.out,
+    options = Options(
         preset=parsed.preset,
         model=parsed.model,
         size=parsed.size,
         fps=parsed.fps,
         seconds=parsed.seconds,
-        sheet=parsed.sheet,
         device=parsed.device,
         strict=parsed.strict,
     )
+    status = render(options, parsed.track, parsed.out, sheet=parsed.sheet)
+    print(" and ".join(str(path) for path in (parsed.out, parsed.sheet) if path and path.exists()))
+    return status
 
 
 def _devices(_: argparse.Namespace) -> int:
-    from perform.app import device_lines
+    from perform.devices import device_lines
 
     print("\n".join(device_lines()))
     return 0
@@ -240,13 +243,47 @@ def _train(parsed: argparse.Namespace) -> int:
 
 
 def _bench(parsed: argparse.Namespace) -> int:
-    from perform import bench
+    from perform.bench import report
 
-    rows = bench.run(parsed.what, parsed)
-    print(bench.table(rows))
+    rows = _measure(parsed)
+    print(report.table(rows))
     if parsed.json:
-        bench.write_json(parsed.json, parsed.what, rows)
+        report.write_json(parsed.json, parsed.what, rows)
     return 0
+
+
+def _measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    from perform.app import Options, tree
+
+    live = Options(
+        preset=parsed.preset, model=parsed.model, audio="track", osc=("127.0.0.1", 0), midi="none", size=parsed.size,
+        offscreen=not parsed.window, device=parsed.device,
+    )  # fmt: skip
+    match parsed.what:
+        case "engine":
+            from perform.bench.engine import bench_engine
+
+            return bench_engine(tree())
+        case "generator":
+            from models.bench import bench_generator
+
+            return bench_generator(parsed.model or "first-light", parsed.device or "cpu", seconds=parsed.seconds)
+        case "osc":
+            from perform.control.bench import bench_osc
+
+            return [bench_osc(seconds=parsed.seconds)]
+        case "latency":
+            from perform.audio.bench import bench_sound_latency
+            from perform.bench.show import bench_show
+
+            return [*bench_show(live, parsed.seconds), bench_sound_latency()]
+        case "startup":
+            from perform.bench.show import bench_startup
+
+            return bench_startup()
+    from perform.bench.show import bench_show
+
+    return bench_show(live, parsed.seconds)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ class Director:
         for name in fired:
             self._press(name)
         parameters = self._engine.parameters
+        self._count(parameters)
         wanted = parameters.word("preset")
         if wanted not in (self.name, self._refused):
             self._change(wanted)
@@ -110,6 +111,15 @@ class Director:
                 self._shake()
             case "show.save":
                 self._save()
+
+    def _count(self, parameters: Parameters) -> None:
+        """`show.preset` calls presets by their number, from 1."""
+        number = int(parameters.get("show.preset"))
+        if number:
+            parameters.set("show.preset", 0.0)
+            names = parameters.knob("preset").choices
+            if number <= len(names):
+                parameters.set("preset", names[number - 1])
 
     def _turn(self, by: int) -> None:
         names = self._engine.parameters.knob("preset").choices

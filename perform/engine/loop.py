@@ -60,11 +60,11 @@ class Engine:
         self.latency = LatencyMeter()
         self.frame_times = Gauge(1024)
         self.own_time = Gauge(1024)
-        self.last_tick: Tick | None = None
+        self.last_tick = Tick(-1, 0.0, 0.0)
 
     def step(self) -> Tick:
         """One frame."""
-        tick = self.clock.tick()
+        tick = self.last_tick = self.clock.tick()
         began = self.clock.now()
         events = [event for source in self.sources for event in source.poll(tick)]
         self.signals.update(events, tick.dt)
@@ -78,7 +78,6 @@ class Engine:
         self.stage.draw(frame, values, tick)
         self.latency.presented(frame.tick.index if frame else -1, self.clock.now())
         self.frame_times.add(tick.dt)
-        self.last_tick = tick
         return tick
 
     def touch(self, events: Sequence[Event], tick: Tick) -> None:
@@ -108,7 +107,7 @@ class Engine:
                 self.problems.report("show", f"{type(error).__name__}: {error}; the show goes on")
                 if self.strict:
                     raise ShowStopped(f"{type(error).__name__}: {error}") from error
-                alive = going(self.last_tick or Tick(0, 0.0, 0.0))
+                alive = going(self.last_tick)
             if self.strict and self.problems.unraised:
                 problem = self.problems.unraised[0]
                 raise ShowStopped(f"{problem.part}: {problem.text}")

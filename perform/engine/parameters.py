@@ -96,7 +96,7 @@ class Parameters:
         self._high = np.array([knob.high for knob in self._knobs])
         self._whole = np.array([knob.kind != "float" for knob in self._knobs])
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name in self._places
 
     def __len__(self) -> int:

@@ -27,7 +27,7 @@ class GeneratorRenderer:
     def __init__(self, generator: Generator, clock: Clock, name: str) -> None:
         self.name = name
         self._generator, self._clock = generator, clock
-        self.device = self._device = torch.device(generator.device)
+        self.device = self._device = generator.w_avg.device
         self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)
         shape = (generator.num_ws, generator.w_dim)
         self._staging = torch.zeros(shape[0] * shape[1] + 1, pin_memory=self._device.type == "cuda")

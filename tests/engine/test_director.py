@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.knobs import trigger
+from models.knobs import Knob, trigger
 from perform.engine import preset as presets
 from perform.engine.director import Director, director_knobs
 from perform.engine.parameters import Parameters
@@ -12,7 +12,8 @@ from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
 
 ONE = 'name = "One"\nmodel = "cppn"\nshaders = ["echo"]\n[values.walk]\nspeed = 1.0\n'
-TWO = 'name = "Two"\nmodel = "first-light"\n[values.walk]\nspeed = -1.0\n[[routes]]\nsignal="a"\nto="walk.speed"\ndepth=1\n'
+TWO = 'name = "Two"\nmodel = "first-light"\n[values.walk]\nspeed = -1.0\n'
+TWO += '[[routes]]\nsignal = "a"\nto = "walk.speed"\ndepth = 1\n'
 
 
 class Engine:
@@ -27,6 +28,7 @@ class Desk:
     def __init__(self, parameters: Parameters) -> None:
         parameters.add("", director_knobs(["one", "two", "broken"], ["cppn", "first-light"]))
         parameters.add("", (trigger("show.next"), trigger("show.previous"), trigger("show.random")))
+        parameters.add("", (Knob("show.preset", 0.0, 0.0, 128.0, kind="int"),))
         self.engine, self.problems = Engine(parameters), Problems()
         self.orders: list[tuple[str, ...]] = []
         self.models: list[str] = []
@@ -92,6 +94,16 @@ def test_a_preset_can_be_called_by_its_name_over_osc(desk: Desk) -> None:
     desk.engine.parameters.set("preset", "two")
     desk.director.step([])
     assert desk.director.name == "two"
+
+
+def test_a_preset_can_be_called_by_its_number(desk: Desk) -> None:
+    desk.engine.parameters.set("show.preset", 2)
+    desk.director.step([])
+    assert desk.director.name == "two"
+    desk.engine.parameters.set("show.preset", 99)
+    desk.director.step([])
+    assert desk.director.name == "two"
+    assert desk.engine.parameters.get("show.preset") == 0
 
 
 def test_the_model_can_be_changed_apart_from_the_preset(desk: Desk) -> None:

@@ -1,0 +1,98 @@
+"""What the HUD says, gathered from the running show ten times a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from perform.audio.ear import Ear
+from perform.engine.clock import Tick
+from perform.engine.director import Director
+from perform.engine.latency import Gauge
+from perform.engine.loader import Loader
+from perform.engine.loop import Engine
+from perform.output.hud import Bar, Hud, Line
+from perform.output.stage import Stage
+
+EVERY = 0.1  # seconds between two readings
+SPAN = 1.0  # seconds over which the generator's rate is counted
+BARS = (
+    ("audio.rms", False),
+    ("audio.low", False),
+    ("audio.mid", False),
+    ("audio.high", False),
+    ("audio.kick", True),
+    ("audio.snare", True),
+    ("audio.hat", True),
+    ("beat.phase", False),
+    ("beat.pulse", True),
+)
+
+
+class Described(Protocol):
+    """A source of the hands that can say how it is in one line."""
+
+    def describe(self) -> str: ...
+
+
+class Readout:
+    """Reads the parts and tells the HUD. Main thread, between two frames."""
+
+    def __init__(
+        self, engine: Engine, director: Director, loader: Loader, ear: Ear, hands: Sequence[Described], stage: Stage
+    ) -> None:
+        self._engine, self._director, self._loader = engine, director, loader
+        self._ear, self._hands, self._stage = ear, hands, stage
+        self._next = 0.0
+        self._counted = (0.0, 0)
+        self.generator_fps = 0.0
+
+    def show(self, hud: Hud, tick: Tick, hint: str) -> None:
+        """Once a frame; does something ten times a second. `hint` is a word to the performer, or nothing."""
+        if tick.time < self._next:
+            return
+        self._next = tick.time + EVERY
+        self._count(tick.time)
+        parameters = self._engine.parameters
+        hud.visible = parameters.get("show.hud") >= 0.5
+        hud.help_visible = parameters.get("show.help") >= 0.5
+        if hint:
+            hud.toast(hint, 2 * EVERY)
+        problems = [f"{problem.part}: {problem.text}" for problem in self._engine.problems.current.values()]
+        if hud.visible:
+            hud.show(self.lines(), self.bars(), problems)
+
+    def lines(self) -> list[Line]:
+        """The figures, in the order in which a performer asks for them."""
+        engine, health = self._engine, self._ear.health
+        frames, latency = engine.frame_times, engine.latency.gauge
+        model = self._loader.loaded or "loading"
+        return [
+            Line(self._director.playing.name or "perform"),
+            Line("preset", self._director.name),
+            Line("model", f"{model} · {self._loader.device or 'cpu'} · {self._stage.texture.path}"),
+            Line("tempo", f"{engine.signals.get('beat.bpm'):.1f} bpm"),
+            Line("picture", f"{1.0 / max(frames.median, 1e-6):.0f} fps", tuple(frames.recent()[-56:] * 1e3), 34.0),
+            Line("frame time", both(frames)),
+            Line("control to photon", both(latency) if latency.count else "no hand yet"),
+            Line("generator", f"{self.generator_fps:.0f} fps · {engine.worker.gauge.median * 1e3:.0f} ms"),
+            Line("sound", health.text),
+            Line("", f"{health.overflows} overflows · {health.latency_ms:.1f} ms late"),
+            *(Line("hands" if i == 0 else "", hand.describe()) for i, hand in enumerate(self._hands)),
+        ]
+
+    def bars(self) -> list[Bar]:
+        """The signals."""
+        signals = self._engine.signals
+        return [Bar(name, signals.get(name), pulse) for name, pulse in BARS]
+
+    def _count(self, now: float) -> None:
+        then, made = self._counted
+        if now - then >= SPAN:
+            self.generator_fps = (self._engine.worker.made - made) / (now - then)
+            self._counted = (now, self._engine.worker.made)
+
+
+def both(gauge: Gauge) -> str:
+    """Median and 99th percentile in milliseconds."""
+    return f"{gauge.median * 1e3:.1f} · p99 {gauge.p99 * 1e3:.1f} ms"
