@@ -1,31 +1,42 @@
-"""Training: recipes, losses, data, augmentation. Runs in a process of its own; see `train`."""
+"""Training: recipes, losses, data, augmentation. It runs in a process of its own; see `train`.
+
+A recipe is a file of this folder with a `RECIPE` in it; its name is the file's, with dashes.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from models.training.recipe import Recipe
+
+
+def recipes() -> tuple[str, ...]:
+    """The names of the recipes here. Imports nothing."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple(f.stem.replace("_", "-") for f in files if "\nRECIPE = " in f.read_text(encoding="utf-8"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe of that name; KeyError names those there are."""
+    if name not in recipes():
+        raise KeyError(f"no recipe {name!r}; there are {', '.join(recipes())}")
+    recipe: Recipe = import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
+    return recipe
 
 
 def train(recipe_name: str, out_dir: str | Path, resume: bool = True, bf16: bool | None = None, progress: bool = True) -> Path:
-    """Train a recipe (the file `models/training/<recipe_name>.py`) and give the path of the finished weights.
+    """Train a recipe and give the path of the finished weights, `out_dir`/<recipe_name>.safetensors.
 
-    Continues from `out_dir`/checkpoint.pt if `resume` and there is one. `bf16`: None asks the processor. KeyError for an
-    unknown recipe; FloatingPointError if the numbers run away; OSError if the folder cannot be written.
+    Continues from `out_dir`/checkpoint.pt if `resume` and there is one; it may be killed at any moment. `bf16`: None asks the
+    processor. KeyError for an unknown recipe; FloatingPointError if the numbers run away; OSError if the folder cannot be written.
     """
-    from pathlib import Path
-
     from models.generators import has_fast_bf16
-    from models.training import loop
+    from models.training import export, loop
 
     recipe = load_recipe(recipe_name)
     folder = Path(out_dir)
     loop.run(recipe, folder, resume, has_fast_bf16() if bf16 is None else bf16, progress=progress)
-    return folder / "checkpoint.pt"
-
-
-def load_recipe(name: str):
-    from importlib import import_module
-
-    return import_module("models.training." + name.replace("-", "_")).RECIPE
+    return export.export(recipe, folder / "checkpoint.pt", folder / f"{recipe.name}.safetensors")

@@ -146,13 +146,17 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def bank(scenes: Scene, count: int, size: int, seed: int, tick: Callable[[], object] = lambda: None) -> Tensor:
-    """`count` pictures [count, 3, size, size] uint8, the same for the same seed; `tick` is called after each."""
-    rng = np.random.default_rng([seed, size])
+    """`count` pictures [count, 3, size, size] uint8; picture k is the same scene at every size. `tick` is called after each."""
     out = torch.empty(count, 3, size, size, dtype=torch.uint8)
-    with torch.inference_mode():
-        for k in range(count):
-            out[k] = to_uint8(scenes(rng, size))
-            tick()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the pictures are small: a second thread costs more than it brings
+    try:
+        with torch.inference_mode():
+            for k in range(count):
+                out[k] = to_uint8(scenes(np.random.default_rng([seed, k]), size))
+                tick()
+    finally:
+        torch.set_num_threads(threads)
     return out
 
 
@@ -161,7 +165,12 @@ def batch(pictures: Tensor, count: int, rng: torch.Generator) -> Tensor:
     index = torch.randint(len(pictures), [count], generator=rng)
     turn = torch.randint(8, [count], generator=rng).tolist()
     x = [pictures[k].rot90(t % 4, [1, 2]).flip(2) if t >= 4 else pictures[k].rot90(t % 4, [1, 2]) for k, t in zip(index, turn)]
-    return (torch.stack(x).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    return to_signed(torch.stack(x))
+
+
+def to_signed(pictures: Tensor) -> Tensor:
+    """uint8 [N, 3, H, W] -> -1..1, channels-last, as networks see them."""
+    return (pictures.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 def seed_z(seed: int, z_dim: int) -> Tensor:

@@ -59,7 +59,7 @@ class Scenes:
         """[3, size, size] in 0..1."""
         kind = rng.choice(4, p=[0.5, 0.17, 0.17, 0.16])
         light = (self.veins, self.planet, self.tissue, self.deep_field)[kind](rng, size)
-        if kind != 3 and rng.random() < 0.7:
+        if kind != 3 and rng.random() < 0.55:
             light = data.screen(light, self.stars(rng, size) * rng.uniform(0.3, 1.0) * (1 - light.amax(0, keepdim=True)))
         return data.expose(light, 0.1)
 
@@ -150,18 +150,21 @@ RECIPE = Recipe(
     name="first-light",
     seed=2026,
     scenes=Scenes,
+    description="deep space and living tissue: vessels, galaxies, embers and eyes, light on black (256x256)",
+    sources=SOURCES,
     generator={
         "z_dim": 128,
         "w_dim": 128,
         "channel_base": 2048,
-        "channel_max": 128,
+        "channel_max": 96,
         "mapping_layers": 4,
     },
     stages=(
-        Stage(resolution=32, kimg=60, batch=16, pictures=8000),
-        Stage(resolution=64, kimg=60, batch=16, pictures=8000),
-        Stage(resolution=128, kimg=60, batch=16, pictures=8000),
-        Stage(resolution=256, kimg=100, batch=8, pictures=6000, augment=("translation",)),
+        Stage(resolution=32, kimg=50, batch=16, pictures=4000),
+        Stage(resolution=64, kimg=50, batch=16, pictures=4000),
+        Stage(resolution=128, kimg=50, batch=16, pictures=4000),
+        Stage(resolution=256, kimg=100, batch=8, pictures=4000, augment=("translation",)),
     ),
     learning_rate=0.003,
+    anchors=256,
 )

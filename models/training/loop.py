@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch import distributed as dist
 from tqdm import tqdm
 
 from models.generators.stylegan2 import Config, StyleGAN2
 from models.training import data
 from models.training.augment import augment
 from models.training.discriminator import Discriminator, grow
-from models.training.losses import discriminator_loss, generator_loss, r1_penalty
+from models.training.losses import anchor_loss, discriminator_loss, generator_loss, r1_penalty
 from models.training.recipe import Recipe, Stage
 
 log = logging.getLogger(__name__)
@@ -70,24 +72,27 @@ def begin(recipe: Recipe, stage: int = 0, before: "State | None" = None, bf16: b
     noise = [p for n, p in named if n.endswith("noise_strength")]
     others = [p for n, p in named if not n.endswith("noise_strength")]
     groups = [{"params": others}, {"params": noise, "lr": recipe.learning_rate * recipe.noise_rate}]
-    g_optimiser = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99), eps=1e-8)
+    g_optimiser = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
     d_optimiser = torch.optim.Adam(
-        discriminator.parameters(), lr=recipe.learning_rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8
+        discriminator.parameters(), lr=recipe.learning_rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8, fused=True
     )
     total, steps = (0, 0) if before is None else (before.total, before.steps)
     return State(generator, discriminator, average, g_optimiser, d_optimiser, rng, stage, 0, total, steps)
 
 
-def make(state: State, count: int, recipe: Recipe) -> Tensor:
-    """`count` pictures of the network in training, with style mixing and random noise."""
+def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None) -> Tensor:
+    """`count` pictures of the network in training, with style mixing and random noise; the first are those of `anchors`' seeds."""
     g = state.generator
     z = torch.randn([2, count, g.z_dim], generator=state.rng)
+    cut = torch.randint(1, g.num_ws, [count], generator=state.rng)
+    mixed = torch.rand([count], generator=state.rng) < recipe.style_mixing
+    if anchors is not None:
+        z[0, : len(anchors)] = torch.stack([data.seed_z(int(k), g.z_dim) for k in anchors])
+        mixed[: len(anchors)] = False
     w = g.map(z[0], truncation_psi=1.0)
     if g.training:
         with torch.no_grad():
             g.w_avg.lerp_(w[:, 0].mean(0), 0.005)
-    cut = torch.randint(1, g.num_ws, [count], generator=state.rng)
-    mixed = torch.rand([count], generator=state.rng) < recipe.style_mixing
     cut = torch.where(mixed, cut, g.num_ws)
     other = torch.arange(g.num_ws)[None] >= cut[:, None]  # [N, num_ws]
     w = torch.where(other[:, :, None], g.map(z[1], truncation_psi=1.0), w)
@@ -97,6 +102,7 @@ def make(state: State, count: int, recipe: Recipe) -> Tensor:
 def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> dict[str, float]:
     """One step of both networks; the losses as numbers. FloatingPointError if one is not finite."""
     stage = recipe.stages[state.stage]
+    count = stage.batch // processes()
 
     def judge(x: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -104,26 +110,36 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
 
     state.discriminator.requires_grad_(False)
     state.g_optimiser.zero_grad(set_to_none=True)
-    loss_g = generator_loss(judge(make(state, stage.batch, recipe)))
+    anchors = torch.randint(recipe.anchors, [count // 2], generator=state.rng) if recipe.anchors else None
+    made = make(state, count, recipe, anchors)
+    loss_g = generator_loss(judge(made))
+    losses = {"g": float(loss_g.detach())}
+    if anchors is not None:
+        away = anchor_loss(made[: len(anchors)], data.to_signed(pictures[anchors]))
+        losses["anchor"] = float(away.detach())
+        loss_g = loss_g + recipe.anchor_weight * away
     loss_g.backward()  # type: ignore[no-untyped-call]
+    share_gradients(state.generator)
     state.g_optimiser.step()
 
     state.discriminator.requires_grad_(True)
     state.d_optimiser.zero_grad(set_to_none=True)
     with torch.no_grad():
-        fake = make(state, stage.batch, recipe)
-    real = data.batch(pictures, stage.batch, state.rng)
+        fake = make(state, count, recipe)
+    real = data.batch(pictures, count, state.rng)
     # Two passes, so that the batch statistics of real and made pictures stay apart.
     loss_d = discriminator_loss(judge(real), judge(fake))
     loss_d.backward()  # type: ignore[no-untyped-call]
+    share_gradients(state.discriminator)
     state.d_optimiser.step()
 
-    losses = {"g": float(loss_g.detach()), "d": float(loss_d.detach())}
+    losses["d"] = float(loss_d.detach())
     if state.steps % recipe.r1_every == 0:
         state.d_optimiser.zero_grad(set_to_none=True)
         gamma = recipe.r1_gamma * stage.resolution**2 / stage.batch
         penalty = r1_penalty(lambda x: state.discriminator(augment(x, stage.augment, state.rng)), real)
         (penalty * (0.5 * gamma * recipe.r1_every)).backward()  # type: ignore[no-untyped-call]
+        share_gradients(state.discriminator)
         state.d_optimiser.step()
         losses["r1"] = float(penalty.detach())
     state.steps += 1
@@ -133,6 +149,23 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
     if not all(abs(v) < 1e6 for v in losses.values()):  # false for NaN, too
         raise FloatingPointError(f"training left the finite numbers at step {state.steps}: {losses}")
     return losses
+
+
+def processes() -> int:
+    """How many processes train together (see `models.training.__main__`); each makes its part of every batch."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def share_gradients(network: nn.Module) -> None:
+    """The mean of the processes' gradients, in each of them."""
+    if not dist.is_initialized():
+        return
+    slopes = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = torch.cat([s.flatten() for s in slopes])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for slope, part in zip(slopes, flat.split([s.numel() for s in slopes])):
+        slope.copy_(part.view_as(slope))
 
 
 def _follow(state: State, recipe: Recipe, stage: Stage) -> None:
@@ -180,7 +213,7 @@ def grid(pictures: Tensor, rows: int, columns: int) -> Image.Image:
     return Image.fromarray(x.numpy())
 
 
-def sample_sheet(network: StyleGAN2, truncation_psi: float = 0.7, first_seed: int = 0) -> Image.Image:
+def sample_sheet(network: StyleGAN2, truncation_psi: float = 1.0, first_seed: int = 0) -> Image.Image:
     """Seeds first_seed, ... of the averaged network, noise constant."""
     rows, columns = SHEET
     count = rows * columns
@@ -188,6 +221,19 @@ def sample_sheet(network: StyleGAN2, truncation_psi: float = 0.7, first_seed: in
     with torch.inference_mode():
         made = [network.synthesize(network.map(one[None], truncation_psi=truncation_psi)) for one in z]
     return grid(torch.cat(made), rows, columns)
+
+
+def prepare(recipe: Recipe, stage: Stage, out_dir: Path, progress: bool = True) -> Tensor:
+    """The stage's pictures [N, 3, H, W] uint8, made once and kept in `out_dir`."""
+    path = out_dir / f"pictures-{stage.resolution}-{stage.pictures}.npy"
+    if path.exists():
+        return torch.from_numpy(np.load(path))
+    with tqdm(total=stage.pictures, desc=f"pictures {stage.resolution}", disable=not progress) as bar:
+        pictures = data.bank(recipe.scenes(), stage.pictures, stage.resolution, recipe.seed, bar.update)
+    beside = path.with_suffix(".part.npy")
+    np.save(beside, pictures.numpy())
+    os.replace(beside, path)
+    return pictures
 
 
 def run(
@@ -204,19 +250,20 @@ def run(
     `out_dir` receives checkpoint.pt, stage-<size>.pt at the end of each stage, and sheet-*.png. Runs for minutes to hours: in a
     process of its own, never in the show's. OSError if the folder cannot be written.
     """
+    first = not dist.is_initialized() or dist.get_rank() == 0
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / "checkpoint.pt"
     state = resume(recipe, path, bf16) if continue_from_checkpoint and path.exists() else begin(recipe, bf16=bf16)
-    scenes = recipe.scenes()
     for index in range(state.stage, len(recipe.stages)):
         stage = recipe.stages[index]
         if index != state.stage:
             state = begin(recipe, index, state, bf16)
-        with tqdm(total=stage.pictures, desc=f"pictures {stage.resolution}", disable=not progress) as bar:
-            pictures = data.bank(scenes, stage.pictures, stage.resolution, recipe.seed, bar.update)
-        if state.seen == 0:
+        pictures = prepare(recipe, stage, out_dir, progress)
+        if first and state.seen == 0:
             sample = data.batch(pictures, SHEET[0] * SHEET[1], torch.Generator().manual_seed(0))
             grid(sample, *SHEET).save(out_dir / f"real-{stage.resolution}.png")
+        if dist.is_initialized() and dist.get_rank() > 0:  # other latents and pictures than the first process
+            state.rng.manual_seed(hash((recipe.seed, state.steps, dist.get_rank())))
         goal = round(stage.kimg * 1000)
         with tqdm(total=goal, initial=state.seen, desc=f"{recipe.name} {stage.resolution}", disable=not progress) as bar:
             while state.seen < goal:
@@ -224,10 +271,11 @@ def run(
                 bar.update(stage.batch)
                 if state.steps % 16 == 1:
                     bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()})
-                if state.steps % sheet_every == 0:
+                if first and state.steps % sheet_every == 0:
                     sample_sheet(state.average).save(out_dir / f"sheet-{stage.resolution}-{state.total:07d}.png")
-                if state.steps % save_every == 0:
+                if first and state.steps % save_every == 0:
                     save(state, path)
-        save(state, path)
-        save(state, out_dir / f"stage-{stage.resolution}.pt")
+        if first:
+            save(state, path)
+            save(state, out_dir / f"stage-{stage.resolution}.pt")
     return state.average

@@ -27,10 +27,15 @@ class Recipe:
     scenes: Callable[[], Scene]
     generator: Mapping[str, Any]
     stages: tuple[Stage, ...]
+    description: str = ""
+    licence: str = "CC0-1.0"  # of the weights
+    sources: Mapping[str, str] = field(default_factory=dict)  # file -> its licence
     learning_rate: float = 0.0025
     r1_gamma: float = 2e-3  # times resolution^2 / batch
     r1_every: int = 16
     ema_kimg: float = 3.0  # half-life, ramped up over the first ten times as many pictures
     style_mixing: float = 0.3
+    anchors: int = 0  # the first so many pictures are what seeds 0, 1, ... shall show; half of G's batch are anchors
+    anchor_weight: float = 10.0
     noise_rate: float = 0.1  # learning rate of the noise strengths, times learning_rate: structure should come from w
-    discriminator: Mapping[str, Any] = field(default_factory=lambda: {"channel_base": 2048, "channel_max": 128})
+    discriminator: Mapping[str, Any] = field(default_factory=lambda: {"channel_base": 2048, "channel_max": 64})

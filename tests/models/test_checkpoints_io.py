@@ -1,0 +1,89 @@
+"""Our checkpoints: what is written is what is read, and a bad file is refused in words."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import models
+from models.checkpoints import Refused, io
+from models.generators import build
+
+CONFIG = {"z_dim": 8, "w_dim": 8, "img_resolution": 16, "channel_base": 64, "channel_max": 8, "mapping_layers": 2}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    torch.manual_seed(2)
+    path = tmp_path / "small.safetensors"
+    io.save(path, build("stylegan2", CONFIG), {"description": "a small one"})
+    return path
+
+
+def test_round_trip_is_bit_exact(path: Path, tmp_path: Path) -> None:
+    network = io.load(path)
+    assert network.config == {**build("stylegan2", CONFIG).config}
+    again = tmp_path / "again.safetensors"
+    io.save(again, network, {"description": "a small one"})
+    assert again.read_bytes() == path.read_bytes()
+    torch.manual_seed(2)
+    first = build("stylegan2", CONFIG).state_dict()
+    assert all(torch.equal(first[name], t) for name, t in network.state_dict().items())
+
+
+def test_half_is_stored_rounded_and_read_as_float32(path: Path, tmp_path: Path) -> None:
+    network = io.load(path)
+    small = tmp_path / "half.safetensors"
+    io.save(small, network, {}, half=True)
+    assert small.stat().st_size < 0.7 * path.stat().st_size
+    read = io.load(small).state_dict()
+    for name, t in network.state_dict().items():
+        assert torch.equal(read[name], t.half().float())
+
+
+def test_a_network_without_weights(tmp_path: Path) -> None:
+    path = tmp_path / "field.safetensors"
+    io.save(path, build("cppn", {"seed": 11}), {})
+    assert models.load(path).config["seed"] == 11
+
+
+@pytest.mark.parametrize("keep", [0, 5, 60, 0.5, 0.999])
+def test_cut_short(path: Path, keep: float) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[: keep if isinstance(keep, int) else int(len(whole) * keep)])
+    with pytest.raises(Refused, match=r"small\.safetensors: .*cut short.*Copy it again"):
+        models.load(path)
+
+
+def test_not_ours(tmp_path: Path, path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"PK\x03\x04" + b"\x00" * 4 + b"garbage" * 40)
+    with pytest.raises(Refused, match="not a safetensors file"):
+        models.load(other)
+    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    other.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
+    with pytest.raises(Refused, match=r"without perform's configuration.*perform import"):
+        models.load(other)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
+    with pytest.raises(Refused, match=r"newer perform \(format 9"):
+        models.load(path)
+    path.write_bytes(whole.replace(b'\\"w_dim\\": 8', b'\\"w_dim\\": 9'))
+    with pytest.raises(Refused, match="do not fit"):
+        models.load(path)
+    path.write_bytes(whole.replace(b'\\"stylegan2\\"', b'\\"stylegan9\\"'))
+    with pytest.raises(Refused, match="no architecture 'stylegan9'"):
+        models.load(path)
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(Refused, match=r"cpnn: neither a shipped model .* nor a file\. Did you mean cppn\?"):
+        models.load("cpnn")
+
+
+def test_the_menu_needs_no_torch() -> None:
+    code = "import sys, models; models.available(); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
