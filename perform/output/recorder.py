@@ -149,6 +149,7 @@ class Recorder:
         try:
             self._encode_all()
             self._encoder.close()
+            self._problems.clear("recorder", f"{self.path} is complete")
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._fail(error)
         while not (self._ending.is_set() and self._queue.empty()):
