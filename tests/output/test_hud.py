@@ -70,7 +70,7 @@ def test_figures_are_at_the_left_bars_at_the_right_and_the_middle_is_free(easel:
     assert not untouched(right)
     assert untouched(pixels[220:])
     assert (left.min(axis=-1) > 200).sum() > 40, "bright letters"
-    assert like(left, CYAN).sum() > 20, "a heading and a sparkline"
+    assert like(left, CYAN, 70).sum() > 20, "a heading and a sparkline"
     assert like(left, AMBER).sum() > 20, "columns over the limit stand out"
 
 
