@@ -20,11 +20,11 @@ from perform.engine.clock import WallClock, machine_time, sleep
 from perform.engine.problems import Problems, UserError
 
 RATE = 48000
-FIRST, EVERY = 1.0, 0.25
+FIRST, EVERY = 0.5, 0.25
 
 
 def click_track(clicks: int) -> NDArray[np.float32]:
-    """Clicks of 2 ms, four a second, after a second of near silence [N, 2]."""
+    """Clicks of 2 ms, four a second, after half a second of near silence [N, 2]."""
     random = np.random.default_rng(1)
     sound = random.standard_normal(int((FIRST + clicks * EVERY + 0.5) * RATE)) * 1e-4
     for number in range(clicks):
@@ -48,7 +48,7 @@ def bench_sound_latency(clicks: int = 60) -> dict[str, Any]:
         with PulseServer(Path(folder)) as server:
             ear = LiveEar(Wanted("default"), clock, problems, env=server.env)
             try:
-                heard, onsets = _listen(ear, clock, server, song, FIRST + clicks * EVERY + 1.5)
+                heard, onsets = _listen(ear, clock, server, song, FIRST + clicks * EVERY + 1.0)
                 waits = np.array(ear.latencies[20:]) * 1000.0
                 rate = ear.ring.rate if ear.ring is not None else RATE
             finally:

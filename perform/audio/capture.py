@@ -28,7 +28,7 @@ from perform.engine.problems import UserError
 
 BLOCK = 256
 PATIENCE = 1.0  # seconds without a callback after which the stream is taken for dead
-GRACE = 6.0  # the same before the first callback: a cold Pulse server takes up to 2 s
+GRACE = 6.0  # the same in the first seconds: a cold Pulse server takes up to 2 s, for an output after the first blocks
 OUTPUT_LATENCY = 0.04
 RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
 
@@ -144,9 +144,8 @@ def watch(ring: Ring, stream: Any, feed: Feed | None = None) -> NoReturn:
             feed.fill()
         if not stream.active:
             leave(ring, "the sound server went away")
-        last = ring.callback_time
         now = machine_time()
-        if now - last > PATIENCE if last else now - begun > GRACE:
+        if now - max(ring.callback_time, begun) > (PATIENCE if now - begun > GRACE and ring.callback_time else GRACE):
             leave(ring, "the device stopped giving sound")
 
 

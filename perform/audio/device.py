@@ -21,6 +21,7 @@ PART = "sound"
 LISTING_LIMIT = 6.0  # seconds; enumeration may hang for ever when a sound server is sick
 START_LIMIT = 12.0  # seconds from the start of a child to its first block
 HANG_LIMIT = 2.0  # seconds without a block from a child that did not even notice by itself
+COLD_OUTPUT = 8.0  # the same for an output in its first seconds: it takes a few blocks, then waits for its server
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -166,7 +167,7 @@ class AudioDevice:
         last = ring.callback_time
         if child.poll() is not None:
             self._lost(ring.message or f"its process ended with status {child.returncode}", child.returncode)
-        elif last and now - last > HANG_LIMIT:
+        elif last and now - last > (COLD_OUTPUT if ring.heard and now - self._spawned < COLD_OUTPUT else HANG_LIMIT):
             self._lost("it hangs")
         elif not last and now - max(self._spawned, ring.heartbeat) > START_LIMIT:
             self._lost(f"it did not start within {START_LIMIT:g} s")

@@ -51,6 +51,18 @@ def alive(pid: int) -> bool:
         return False
 
 
+def no_card(folder: Path) -> dict[str, str]:
+    """An environment in which no sound server is found (a real card still is)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    nowhere = {
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "JACK_DEFAULT_SERVER": "no",
+        "XDG_CACHE_HOME": cache,
+    }
+    return {**os.environ, **nowhere}
+
+
 def wait_gone(pid: int, limit: float = 10.0) -> bool:
     end = machine_time() + limit
     while alive(pid) and machine_time() < end:
@@ -90,15 +102,14 @@ def test_music_through_pulse_moves_the_features_and_comes_back_when_the_server_d
     assert ear.health.restarts >= 1
 
 
-@pytest.mark.sound
 def test_a_child_that_hangs_or_dies_is_replaced(
-    pulse: PulseServer, clock: Clock, problems: Problems, ears: list[LiveEar], show: OnStage
+    clock: Clock, problems: Problems, ears: list[LiveEar], show: OnStage, tmp_path: Path
 ) -> None:
-    ear = LiveEar(Wanted("device", "pulse"), clock, problems, env=pulse.env)
+    ear = LiveEar(Wanted("track"), clock, problems, env=no_card(tmp_path))
     ears.append(ear)
     stage = show(ear)
     for blow in (signal.SIGSTOP, signal.SIGKILL):
-        assert stage.until(lambda _: ear.health.text == "device pulse", PATIENCE), ear.health
+        assert stage.until(lambda _: ear.health.text == "Built-in track", PATIENCE), ear.health
         pid = ear.pid
         assert pid is not None
         os.kill(pid, blow)
@@ -174,8 +185,7 @@ def test_jack_dies_and_the_ear_is_back_with_it(
 def test_without_a_card_the_built_in_track_is_heard_at_the_pace_of_the_clock(
     clock: Clock, problems: Problems, ears: list[LiveEar], tmp_path: Path, show: OnStage
 ) -> None:
-    nothing = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path), "JACK_DEFAULT_SERVER": "no"}
-    nothing["XDG_CACHE_HOME"] = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    nothing = no_card(tmp_path)
     if any(device.kind == "input" for device in devices(nothing)):
         pytest.skip("this machine has a sound input")
     ear = LiveEar(Wanted("default"), clock, problems, env=nothing)
@@ -185,9 +195,9 @@ def test_without_a_card_the_built_in_track_is_heard_at_the_pace_of_the_clock(
     assert ear.health.text == "Built-in track"
     stage.events.clear()
     begun = clock.now()
-    stage.until(lambda s: clock.now() - begun > 4, 6)
+    stage.until(lambda s: clock.now() - begun > 2.5, 5)
     kicks = [event.time for event in stage.events if event.name == "audio.kick"]
-    assert 5 <= len(kicks) <= 13  # 125 to the minute
+    assert 3 <= len(kicks) <= 9  # 125 to the minute
     assert not problems.current
     assert clock.now() - 0.5 < stage.events[-1].time <= clock.now()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from perform.audio.file import read_sound
-from perform.audio.track import BEAT, LENGTH, Track, builtin_file, builtin_track
+from perform.audio.track import BEAT, LENGTH, Track, builtin_file
 
 
 def test_it_is_what_it_says(track: Track) -> None:
@@ -67,9 +67,3 @@ def test_a_cache_that_cannot_be_written_is_not_needed(tmp_path: Path, monkeypatc
     tmp_path.chmod(0o500)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert builtin_file().is_file()
-
-
-def test_another_seed_is_another_take(track: Track) -> None:
-    other = builtin_track(seed=8)
-    assert not np.array_equal(other.samples, track.samples)
-    assert other.kicks == track.kicks
