@@ -84,6 +84,7 @@ def renderer_for(name: str, device: str, clock: Clock) -> Renderer:
     Raises models.checkpoints.Refused (a ValueError) for a file that is no model, UserError for a device that is absent.
     """
     import models
-    from perform.engine.render import GeneratorRenderer, pick_device
+    from perform.engine.render import GeneratorRenderer, leave_room, pick_device
 
+    leave_room()
     return GeneratorRenderer(models.load(name, device=pick_device(device)), clock, name)

@@ -5,6 +5,8 @@ Imports torch, so it is imported only where a model is loaded, never on the way 
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 
@@ -73,6 +75,15 @@ def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
     """A picture `[1, 3, H, W]` of about -1..1 into `out` `[H, W, 4]` uint8: (x * 127.5 + 128) clamped and cut off."""
     scaled = torch.add(128.0, image[0].permute(1, 2, 0), alpha=127.5).clamp_(0, 255)
     out[..., :3] = scaled.to(torch.uint8)
+
+
+def leave_room() -> None:
+    """Keep one core for the picture, the ears and the hands.
+
+    A network that takes every core waits at each of its barriers for a thread that something else has pushed aside:
+    on two cores, beside software GL, that made a 12 ms frame into one of 360 ms.
+    """
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def pick_device(name: str) -> str:
