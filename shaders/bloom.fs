@@ -5,17 +5,17 @@
   "CATEGORIES": ["Light"],
   "INPUTS": [
     {"NAME": "inputImage", "TYPE": "image"},
-    {"NAME": "intensity", "TYPE": "float", "MIN": 0, "MAX": 3, "DEFAULT": 0.8, "LABEL": "strength of the glow"},
+    {"NAME": "intensity", "TYPE": "float", "MIN": 0, "MAX": 3, "DEFAULT": 0.7, "LABEL": "strength of the glow"},
     {"NAME": "threshold", "TYPE": "float", "MIN": 0, "MAX": 1, "DEFAULT": 0.5, "LABEL": "how bright a thing must be to glow"},
-    {"NAME": "radius", "TYPE": "float", "MIN": 0.2, "MAX": 3, "DEFAULT": 1, "LABEL": "how wide the glow reaches"},
+    {"NAME": "radius", "TYPE": "float", "MIN": 0.2, "MAX": 2.5, "DEFAULT": 1, "LABEL": "how wide the glow reaches"},
     {"NAME": "tint", "TYPE": "color", "DEFAULT": [1.0, 0.92, 0.82, 1.0], "LABEL": "colour of the glow"}
   ],
   "PASSES": [
-    {"TARGET": "near", "WIDTH": "floor($WIDTH / 4)", "HEIGHT": "floor($HEIGHT / 4)"},
-    {"TARGET": "far", "WIDTH": "floor($WIDTH / 8)", "HEIGHT": "floor($HEIGHT / 8)"},
-    {"TARGET": "near_soft", "WIDTH": "floor($WIDTH / 4)", "HEIGHT": "floor($HEIGHT / 4)"},
-    {"TARGET": "far_across", "WIDTH": "floor($WIDTH / 8)", "HEIGHT": "floor($HEIGHT / 8)"},
-    {"TARGET": "far_soft", "WIDTH": "floor($WIDTH / 8)", "HEIGHT": "floor($HEIGHT / 8)"},
+    {"TARGET": "near", "FLOAT": true, "WIDTH": "ceil($WIDTH / 4)", "HEIGHT": "ceil($HEIGHT / 4)"},
+    {"TARGET": "far", "FLOAT": true, "WIDTH": "ceil($WIDTH / 16)", "HEIGHT": "ceil($HEIGHT / 16)"},
+    {"TARGET": "near_soft", "FLOAT": true, "WIDTH": "ceil($WIDTH / 4)", "HEIGHT": "ceil($HEIGHT / 4)"},
+    {"TARGET": "far_across", "FLOAT": true, "WIDTH": "ceil($WIDTH / 16)", "HEIGHT": "ceil($HEIGHT / 16)"},
+    {"TARGET": "far_soft", "FLOAT": true, "WIDTH": "ceil($WIDTH / 16)", "HEIGHT": "ceil($HEIGHT / 16)"},
     {}
   ]
 }*/
@@ -40,6 +40,13 @@ vec3 blurred(sampler2D image, vec2 at, vec2 along) {
     return sum;
 }
 
+vec3 wide(sampler2D image, vec2 at, vec2 along) {
+    vec3 sum = vec3(0.0);
+    for (int k = -4; k <= 4; k++)
+        sum += exp(-0.125 * float(k * k)) * texture(image, at + float(k) * along).rgb;
+    return sum / 4.92;
+}
+
 void main() {
     vec2 here = isf_FragNormCoord;
     vec3 c;
@@ -53,11 +60,11 @@ void main() {
         vec2 t = radius / RENDERSIZE;
         c = 0.5 * (blurred(near, here, t * vec2(1.0, 0.6)) + blurred(near, here, t * vec2(-0.6, 1.0)));
     } else if (PASSINDEX == 3) {
-        c = 0.5 * (blurred(far, here, vec2(1.2 * radius / RENDERSIZE.x, 0.0)) + blurred(far, here, vec2(3.9 * radius / RENDERSIZE.x, 0.0)));
+        c = wide(far, here, vec2(radius * 0.9 / RENDERSIZE.x, 0.0));
     } else if (PASSINDEX == 4) {
-        c = 0.5 * (blurred(far_across, here, vec2(0.0, 1.2 * radius / RENDERSIZE.y)) + blurred(far_across, here, vec2(0.0, 3.9 * radius / RENDERSIZE.y)));
+        c = wide(far_across, here, vec2(0.0, radius * 0.9 / RENDERSIZE.y));
     } else {
-        vec3 glow = (0.55 * texture(near_soft, here).rgb + 0.85 * texture(far_soft, here).rgb) * tint.rgb * (intensity * tint.a);
+        vec3 glow = (0.8 * texture(near_soft, here).rgb + 1.5 * texture(far_soft, here).rgb) * tint.rgb * (intensity * tint.a);
         c = IMG_THIS_PIXEL(inputImage).rgb;
         c = 1.0 - (1.0 - c) * exp(-glow);
     }

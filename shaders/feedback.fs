@@ -40,16 +40,15 @@ void main() {
     float co = cos(angle), si = sin(angle);
     p = mat2(co, -si, si, co) * p * exp2(-zoom * dt) - drift * dt;
     vec2 there = p / aspect + 0.5;
+    there = abs(mod(there + 1.0, 2.0) - 1.0);  // beyond the rim the past is mirrored, so no frame creeps in
     vec3 old = IMG_NORM_PIXEL(past, there).rgb;
-    vec2 edge = smoothstep(vec2(0.5), vec2(0.47), abs(there - 0.5));
-    old *= edge.x * edge.y;
     float keep = exp2(-dt / hold);
     old = turned(old, 6.2831853 * hue * dt) * keep;
     old = mix(vec3(dot(old, LUMA)), old, 1.0 + 0.25 * dt);
     vec3 now = IMG_THIS_PIXEL(inputImage).rgb;
     vec3 c;
     if (blend == 0) c = max(now, old);
-    else if (blend == 1) c = mix(now, 1.0 - (1.0 - min(now, 1.0)) * (1.0 - min(old, 1.0)), keep);
+    else if (blend == 1) c = mix(now, 1.0 - (1.0 - min(now, 1.0)) * (1.0 - min(old, 1.0)), 0.5 * keep);
     else c = mix(now, old / max(keep, 0.001), pow(keep, 1.5));
     gl_FragColor = vec4(min(c, 4.0), 1.0);
 }

@@ -33,7 +33,7 @@ void main() {
     float noise = (float(h & 255u) + float((h >> 8u) & 255u) + float((h >> 16u) & 255u)) / 382.5 - 1.0;
     c += noise * grain * 0.28 * (0.12 + light * (1.2 - light));
     float beam = 0.5 + 0.5 * cos(6.2831853 * isf_FragNormCoord.y * count);
-    c *= 1.0 - lines * (1.0 - beam) * (0.75 - 0.45 * light);
+    c *= (1.0 - lines * (1.0 - beam) * (0.75 - 0.45 * light)) * (1.0 + 0.3 * lines);
     float lamp = float(scramble(number) & 255u) / 255.0 - 0.5;
     c *= 1.0 + flicker * 0.12 * lamp;
     vec2 p = (isf_FragNormCoord - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 1.6), 1.0);

@@ -34,7 +34,7 @@ void main() {
         gl_FragColor = vec4(light, waited, hit, 1.0);
         return;
     }
-    float light = IMG_NORM_PIXEL(memory, vec2(0.5)).r * power;
+    float light = IMG_NORM_PIXEL(memory, vec2(0.5)).r * power * tint.a;
     vec3 c = IMG_THIS_PIXEL(inputImage).rgb;
     vec3 lit = 1.0 - (1.0 - c) * exp(-c * tint.rgb * light * 5.0);
     vec3 covered = mix(c, tint.rgb, light);

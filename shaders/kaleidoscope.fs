@@ -30,9 +30,8 @@ void main() {
     a = mod(a, TAU);
     a = mod(a + 0.5 * wedge, wedge) - 0.5 * wedge;
     a = abs(a);
-    float fold = 0.32;
-    float ring = abs(mod(r + fold, 2.0 * fold) - fold);
-    r = mix(r, ring, rings);
+    float fold = mix(1.2, 0.16, sqrt(rings));
+    r = abs(mod(r + fold, 2.0 * fold) - fold);
     a += spin_phase * TAU;
     vec2 q = vec2(cos(a), sin(a)) * r / zoom;
     gl_FragColor = vec4(IMG_NORM_PIXEL(inputImage, folded(q / vec2(min(aspect.x, 1.4), 1.0) + center)).rgb, 1.0);

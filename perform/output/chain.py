@@ -93,6 +93,13 @@ class Chain:
         """Buttons that were pressed, by their full names; the ones that are not ours are ignored."""
         self._fired.update(name for name in names if name.startswith(f"{PART}."))
 
+    def rewind(self) -> None:
+        """Everything as at the start of a show: empty buffers, phases at zero. For renders and tests."""
+        for effect in self._effects.values():
+            effect.sleep()
+            effect.phases = dict.fromkeys(effect.phases, 0.0)
+        self._fired.clear()
+
     def resize(self, size: Size) -> None:
         """Pictures of another size from now on. Persistent buffers keep their picture."""
         if size != self.size:

@@ -108,7 +108,7 @@ def output_knobs() -> tuple[Knob, ...]:
     """What can be played on the way to the wall; the tree has them as `output.<name>`."""
     return (
         choice("fit", FITS, "cover", "how a square picture fills a wide wall"),
-        Knob("sharpen", 0.5, 0.0, 1.0, "", "crispness of the enlargement"),
+        Knob("sharpen", 0.3, 0.0, 1.0, "", "crispness of the enlargement"),
         Knob("grain", 0.25, 0.0, 1.0, "", "film grain, moving"),
         Knob("level", 1.0, 0.0, 1.0, "", "brightness of everything: the master fader"),
     )

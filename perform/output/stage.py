@@ -83,9 +83,14 @@ class Stage:
         self._source: Target | None = None
         self._master: Target | None = None
         self._picture: Target | None = None
-        self._light = 1.0
-        self._arrived = -1.0
-        self._held = 0.0
+        self._light, self._arrived, self._held = 1.0, -1.0, 0.0
+
+    def rewind(self) -> None:
+        """As at the start of a show: no picture yet, full light, empty buffers, phases at zero."""
+        self._picture = None
+        self._light, self._arrived, self._held = 1.0, -1.0, 0.0
+        self.texture.release()
+        self.chain.rewind()
 
     def draw(self, frame: Frame | None, values: Values, tick: Tick) -> None:
         """Put one picture on the wall. Waits for nothing but the display's own sync."""

@@ -14,19 +14,21 @@ uniform float aspect;
 uniform float strength;
 
 void main() {
-    vec2 p = (isf_FragNormCoord - 0.5) * vec2(aspect, 1.0) * 2.2;
-    vec2 q = p;
-    float glow = 0.0;
+    vec2 p = (isf_FragNormCoord - 0.5) * vec2(aspect, 1.0);
+    float rim = dot(p, p);
+    p *= 3.4;
     for (int i = 1; i <= 5; i++) {
         float k = float(i);
-        q += vec2(sin(q.y * 1.3 + time * 0.21 + k * 1.7), cos(q.x * 1.1 - time * 0.17 + k * 2.3)) * (0.75 / k);
-        glow += exp(-abs(sin(q.x + q.y * 0.6 + k)) * 5.0) / k;
+        p += vec2(sin(1.5 * k * p.y + 0.31 * time + 0.7 * k), cos(1.3 * k * p.x - 0.23 * time + 1.9 * k)) * (0.62 / k);
     }
-    vec3 deep = 0.5 + 0.5 * cos(vec3(3.9, 2.9, 2.2) + q.x * 0.45 + q.y * 0.3 + time * 0.05);
-    vec3 light = deep * deep * (0.10 + 0.55 * glow);
-    light += vec3(1.0, 0.72, 0.45) * pow(glow * 0.52, 4.0) * 0.35;
-    light *= smoothstep(2.1, 0.2, length(p));
-    color = vec4(light / (1.0 + light * 0.45) * strength, strength);
+    float silk = 0.5 + 0.5 * sin(p.x + p.y + 0.15 * time);
+    float fold = 0.5 + 0.5 * sin(p.x - 0.7 * p.y);
+    vec3 c = mix(vec3(0.01, 0.012, 0.05), vec3(0.20, 0.05, 0.42), silk);
+    c = mix(c, vec3(0.02, 0.36, 0.50), fold * fold * (1.0 - silk) * 0.9);
+    c += vec3(0.95, 0.30, 0.42) * pow(silk, 5.0) * (0.25 + 0.75 * fold) * 0.75;
+    c += vec3(1.0, 0.80, 0.50) * pow(silk * (0.35 + 0.65 * fold), 9.0) * 0.8;
+    c *= 1.0 - 0.9 * smoothstep(0.05, 0.95, rim);
+    color = vec4(c / (1.0 + 0.35 * c) * strength, strength);
 }
 """
 
