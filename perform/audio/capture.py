@@ -11,6 +11,7 @@ The callback copies a block into the ring and stamps it; no lock, no log, no fil
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -30,6 +31,7 @@ BLOCK = 256
 PATIENCE = 1.0  # seconds without a callback after which the stream is taken for dead
 GRACE = 6.0  # the same in the first seconds: a cold Pulse server takes up to 2 s, for an output after the first blocks
 OUTPUT_LATENCY = 0.04
+PARTING = 0.3  # seconds that taking leave of the sound server may last
 RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
 
 EXIT_LOST, EXIT_OUTPUT_IS_BACK = 3, 4
@@ -157,12 +159,21 @@ def leave(ring: Ring, why: str) -> NoReturn:
 
 def leave_with_parent() -> None:
     """Block until the parent has closed its end of our standard input, by will or by death; then go."""
-    while True:
-        try:
-            if not os.read(0, 64):
-                os._exit(0)
-        except OSError:
-            os._exit(0)
+    with contextlib.suppress(OSError):
+        while os.read(0, 64):
+            pass
+    part()
+
+
+def part() -> NoReturn:
+    """Leave the sound server in peace, if that does not take long: a JACK server whose client just vanishes keeps the
+    next one waiting for 5 s, and one that is dead itself never lets go."""
+    timer = threading.Timer(PARTING, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+    if "sounddevice" in sys.modules:
+        sys.modules["sounddevice"]._terminate()
+    os._exit(0)
 
 
 def leave_when_output_returns() -> None:
@@ -243,7 +254,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.list:
         sys.stdout.write(json.dumps(list_devices()))
         sys.stdout.flush()
-        os._exit(0)  # PortAudio's own clean-up may hang too
+        part()
     ring = Ring.attach(options.ring)
     threading.Thread(target=leave_with_parent, daemon=True).start()
 
