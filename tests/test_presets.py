@@ -8,10 +8,14 @@ import pytest
 
 import models
 from perform.app import tree
+from perform.audio import features
 from perform.engine import assets
 from perform.engine import preset as presets
 from perform.engine.patch import Patch
 
+HEARD = {signal.name for name in features.names() for signal in features.load(name)[0]}
+BEATS = {"beat.bpm", "beat.phase", "beat.pulse", "beat.confidence", "bar.phase"}
+LFOS = {f"lfo.{number}" for number in range(1, 5)}
 FILES = sorted(assets.folder("presets").glob("*.toml"))
 SHADERS = frozenset(path.stem for path in assets.folder("shaders").glob("*.fs"))
 
@@ -38,6 +42,7 @@ def test_it_says_what_it_is_and_hears_the_music(path: Path) -> None:
     assert preset.name
     assert len(preset.about) > 10
     heard = {route.signal for route in preset.routes if route.signal.startswith(("audio.", "beat."))}
+    assert {route.signal for route in preset.routes} <= HEARD | BEATS | LFOS, "a route follows what nobody says"
     assert len(heard) >= 2, "a preset must be moved by more than one thing in the sound"
     assert all(route.depth for route in preset.routes)
 
