@@ -144,6 +144,10 @@ def two_monitors(tmp_path: Path) -> Iterator[str]:
         ["--output", "DUMMY0", "--mode", "640x480", "--pos", "0x0"],
         ["--addmode", "DUMMY1", "640x480"],
         ["--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0"],
+        ["--output", "DUMMY1", "--off"],  # the dummy driver lists a new output only after its second start
+        ["--query"],
+        ["--output", "DUMMY1", "--mode", "640x480", "--pos", "640x0"],
+        ["--query"],
     ):
         subprocess.run(["xrandr", "-d", name, *command], check=True, capture_output=True, timeout=20)
     yield name
