@@ -18,13 +18,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perform.audio.bar import Bar
 from perform.audio.levels import Follower
 from perform.audio.spectrum import Hop
 
 Floats = NDArray[np.float32]
 
 SLOWEST, FASTEST = 60.0, 200.0
-BEATS_PER_BAR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,10 @@ class Tempo:
         self._hops = 0
         self._period = 0.5
         self._phase = 0.0
-        self._beats = 0
+        self._bar = Bar(hop)
         self._off = 0.0
         self._confidence = Follower(0.3, 3.0, hop.dt)
         self._sound = Follower(0.1, 8.0, hop.dt)
-        self._bars = np.zeros(BEATS_PER_BAR)
-        self._strength = 0.0
         self._late = 0.0115
 
     def step(self, hop: Hop) -> Beat:
@@ -134,10 +132,10 @@ class Tempo:
         struck = self._phase >= 1.0
         if struck:
             self._phase -= 1.0
-            self._beats = (self._beats + 1) % BEATS_PER_BAR
         confidence = self._confidence.value * self._sound.step(0.0 if hop.silent else 1.0)
         phase = max(self._phase, 0.0)
-        return Beat(60.0 / self._period, phase, (self._beats + phase) / BEATS_PER_BAR, struck, confidence)
+        bar = self._bar.step(hop, phase, struck=struck)
+        return Beat(60.0 / self._period, phase, bar, struck, confidence)
 
     def _novelty(self, hop: Hop) -> float:
         if hop.silent:

@@ -12,17 +12,20 @@ RATE = 48000
 
 
 def beats_of(sound: np.ndarray, rate: int = RATE) -> tuple[np.ndarray, np.ndarray]:
-    """When beats were announced, and (time, bpm, phase, confidence) hop by hop [n, 4]."""
+    """When beats were announced, and (time, bpm, phase, confidence, bar) hop by hop [n, 5]."""
     analysis = Analysis(rate)
     size = round(analysis.hop_seconds * rate)
-    beats, rows = [], []
+    beats: list[float] = []
+    rows = []
     for start in range(0, len(sound) - size + 1, size):
         now: dict[str, float] = {}
         for event in analysis.feed(sound[start : start + size], (start + size) / rate):
             now[event.name] = float(event.value)
             if event.name == "beat.pulse":
                 beats.append(event.time)
-        rows.append(((start + size) / rate, now["beat.bpm"], now["beat.phase"], now["beat.confidence"]))
+        rows.append(
+            ((start + size) / rate, now["beat.bpm"], now["beat.phase"], now["beat.confidence"], now["bar.phase"])
+        )
     return np.array(beats), np.array(rows)
 
 
@@ -56,6 +59,8 @@ def test_the_built_in_track_is_found_and_kept_to_its_end(track: Track, say: Call
     assert np.abs(bpm / track.bpm - 1).max() < 0.02
     assert np.median(np.abs(late)) < 0.010
     assert np.abs(late).max() < 0.030
+    places = np.interp(np.array(track.downbeats[10:]) + 0.05, rows[:, 0], rows[:, 4])
+    assert (places < 0.1).mean() > 0.9  # the one is where it is written, from the tenth bar on
     assert len(beats[beats > 6]) == pytest.approx(sum(1 for beat in track.beats if beat > 6), abs=1)
 
 
