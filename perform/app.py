@@ -31,6 +31,7 @@ from perform.engine.problems import Problems
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
+from perform.output.canvas import is_software
 from perform.output.chain import Chain, chain_knobs
 from perform.output.fit import output_knobs
 from perform.output.hud import Hud
@@ -41,6 +42,7 @@ from perform.tape import Tape
 
 log = logging.getLogger("perform")
 
+SOFTWARE_HEIGHT, SOFTWARE_FPS = 270, 30.0  # what software GL can paint beside a network on two cores
 SWITCH_INTERVAL = 0.0005  # seconds: at Python's default of 5 ms one busy thread costs a quarter of the audio
 
 
@@ -87,6 +89,14 @@ def has_display() -> bool:
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def canvas_for(wall: Wall) -> tuple[int, int] | None:
+    """The size of the pictures where the processor has to paint them: small, so that the network keeps its share."""
+    width, height = wall.size
+    if not is_software(wall.ctx) or height <= SOFTWARE_HEIGHT:
+        return None
+    return max(16, round(width * SOFTWARE_HEIGHT / height)), SOFTWARE_HEIGHT
+
+
 class Hand(Source, Described, Protocol):
     """A source of the performer's hands: OSC, MIDI."""
 
@@ -106,15 +116,16 @@ class Show:
         self.ear, self.hands, self.parameters = ear, hands, parameters
         self.keyboard = Keyboard(clock, self.parameters.get)
         self.hud = Hud(help_lines())
-        self.chain = Chain(wall.ctx, wall.size, assets.folder("shaders"), problems)
-        self.stage = Stage(wall, self.chain, problems, overlay=self.hud)
+        inline = isinstance(worker, InlineWorker)
+        canvas = None if inline else canvas_for(wall)
+        self.chain = Chain(wall.ctx, canvas or wall.size, assets.folder("shaders"), problems)
+        self.stage = Stage(wall, self.chain, problems, overlay=self.hud, canvas=canvas)
         self.tape = Tape(self.stage, options.fps, problems)
         self.engine = Engine(
             clock, [ear, *hands, self.keyboard], self.parameters, worker, self.stage, direct=self._direct,
             problems=problems, strict=options.strict,
         )  # fmt: skip
         self.engine.sources.append(Lfos(self._read))
-        inline = isinstance(worker, InlineWorker)
         sample = Request(Tick(0, 0.0, 0.0), Patch((), self.parameters).play(Signals(), self.parameters, 0.0), 0.0)
         self.loader = Loader(worker, clock, problems, options.device, sample, wait=inline)
         if inline:
@@ -203,6 +214,8 @@ def open_show(options: Options) -> Iterator[Show]:
         worker = Worker(clock, problems)
         show = Show(options, parameters, clock=clock, wall=wall, worker=worker, ear=ear, hands=hands, problems=problems)
         opened.pop_all()  # from here on they are the show's
+    if is_software(wall.ctx):
+        clock.limit(SOFTWARE_FPS)
     try:
         show.begin()
         show.engine.step()

@@ -68,14 +68,26 @@ class Leveller:
 class Striker:
     """Tells the moments at which a strength jumps out of what it has been of late: onsets.
 
-    A strength strikes when it rises above `mean + spread * deviation + least` of the last second or so and at least
-    `rest` seconds have passed since the last strike. It strikes at the crossing, not at the peak: waiting for the peak
+    A strength strikes when it rises above `mean + spread * deviation + least` of the last second or so, and above
+    `share` of the strongest of late, which fades over `fall` seconds, and when at least `rest` seconds have passed since
+    the last strike. It strikes at the crossing, not at the peak: waiting for the peak
     would cost a hop. `peak` is the strength that counts as full (running, in units of the strength).
     """
 
-    def __init__(self, dt: float, *, spread: float = 1.5, least: float = 0.02, rest: float = 0.05, memory: float = 0.8):
+    def __init__(
+        self,
+        dt: float,
+        *,
+        spread: float = 1.5,
+        least: float = 0.02,
+        rest: float = 0.05,
+        memory: float = 0.8,
+        share: float = 0.0,
+        fall: float = 6.0,
+    ) -> None:
+        self._of_peak = share
         self._share = _share(memory, dt)
-        self._sink = math.exp(-dt / 6.0)
+        self._sink = math.exp(-dt / fall)
         self._spread = spread
         self._least = least
         self._rest = max(1, round(rest / dt))
@@ -87,7 +99,8 @@ class Striker:
 
     def step(self, strength: float) -> float:
         """One hop; gives how strong the strike is (0.3..1 of the strongest of late), 0 where there is none."""
-        threshold = self._mean + self._spread * self._deviation + self._least
+        usual = self._mean + self._spread * self._deviation + self._least
+        threshold = max(usual, self._of_peak * self.peak)
         self._mean += (strength - self._mean) * self._share
         self._deviation += (abs(strength - self._mean) - self._deviation) * self._share
         self.peak = max(strength, self.peak * self._sink, self._least)

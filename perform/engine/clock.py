@@ -83,6 +83,10 @@ class WallClock:
         self._last = 0.0
         self._due = 0.0
 
+    def limit(self, fps: float) -> None:
+        """From now on at most `fps` frames a second, if that is fewer. Main thread."""
+        self.period = max(self.period, 1.0 / fps)
+
     def now(self) -> float:
         return time.perf_counter() - self.origin
 
