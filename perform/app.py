@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class Show:
 
     def __init__(
         self, options: Options, parameters: Parameters, *, clock: Clock, wall: Wall, worker: Maker, ear: Ear,
-        hands: Sequence[Hand], problems: Problems,
+        hands: Sequence[Hand], problems: Problems, bell: threading.Event | None = None,
     ) -> None:  # fmt: skip
         self.options, self.clock, self.wall, self.worker, self.problems = options, clock, wall, worker, problems
         self.ear, self.hands, self.parameters = ear, hands, parameters
@@ -123,7 +124,7 @@ class Show:
         self.tape = Tape(self.stage, options.fps, problems)
         self.engine = Engine(
             clock, [ear, *hands, self.keyboard], self.parameters, worker, self.stage, direct=self._direct,
-            problems=problems, strict=options.strict,
+            problems=problems, strict=options.strict, bell=bell,
         )  # fmt: skip
         self.engine.sources.append(Lfos(self._read))
         sample = Request(Tick(0, 0.0, 0.0), Patch((), self.parameters).play(Signals(), self.parameters, 0.0), 0.0)
@@ -197,22 +198,32 @@ def open_show(options: Options) -> Iterator[Show]:
     while the picture already moves. Raises UserError for what cannot be had.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    problems, clock, parameters = Problems(), WallClock(options.fps), tree()
+    problems, clock, parameters, bell = Problems(), WallClock(options.fps), tree(), threading.Event()
     presets.read(presets.find(options.preset))
     with contextlib.ExitStack() as opened:
         hands: list[Hand] = []
         if options.osc is not None:
-            hands.append(OscSource(*options.osc, clock, problems, known=parameters))
+            hands.append(OscSource(*options.osc, clock, problems, known=parameters, bell=bell))
             opened.callback(hands[-1].close)
         if options.midi != "none":
-            hands.append(MidiSource(clock, problems, options.midi or None))
+            hands.append(MidiSource(clock, problems, options.midi or None, bell=bell))
             opened.callback(hands[-1].close)
         ear = open_ear(options.audio, clock, problems)
         opened.callback(ear.close)
         wall = open_wall(options, problems)
         opened.callback(wall.close)
         worker = Worker(clock, problems)
-        show = Show(options, parameters, clock=clock, wall=wall, worker=worker, ear=ear, hands=hands, problems=problems)
+        show = Show(
+            options,
+            parameters,
+            clock=clock,
+            wall=wall,
+            worker=worker,
+            ear=ear,
+            hands=hands,
+            problems=problems,
+            bell=bell,
+        )
         opened.pop_all()  # from here on they are the show's
     if is_software(wall.ctx):
         clock.limit(SOFTWARE_FPS)

@@ -267,7 +267,7 @@ def _measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
         case "generator":
             from models.bench import bench_generator
 
-            return bench_generator(parsed.model or "first-light", parsed.device or "cpu", seconds=parsed.seconds)
+            return bench_generator(parsed.model or "first-light")
         case "osc":
             from perform.control.bench import bench_osc
 

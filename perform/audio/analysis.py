@@ -86,6 +86,37 @@ class Analysis:
             events += _beat_events(beat, time)
 
 
+class BeatHand:
+    """The hand of the beat's clock between two words of the analysis: phases as they are at the moment of a frame.
+
+    Sound comes in bursts and frames in their own time; without this the phase would stand still for a frame and then
+    leap. It runs on for half a second at most, then waits for the analysis. Main thread, once a frame.
+    """
+
+    def __init__(self) -> None:
+        self._bpm = 0.0
+        self._phase: Event | None = None
+        self._bar: Event | None = None
+
+    def at(self, time: float, events: list[Event]) -> list[Event]:
+        """The same events, with `beat.phase` and `bar.phase` as they are at `time`."""
+        out = []
+        for event in events:
+            if event.name == "beat.phase":
+                self._phase = event
+            elif event.name == "bar.phase":
+                self._bar = event
+            else:
+                out.append(event)
+                if event.name == "beat.bpm":
+                    self._bpm = float(event.value)
+        for last, beats in ((self._phase, 1), (self._bar, 4)):
+            if last is not None:
+                ahead = min(max(time - last.time, 0.0), 0.5) * self._bpm / 60.0 / beats
+                out.append(Event(last.name, (float(last.value) + ahead) % 1.0, time))
+        return out
+
+
 def _beat_events(beat: Beat, time: float) -> list[Event]:
     return [
         Event("beat.bpm", beat.bpm, time),

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perform.audio.analysis import Analysis
+from perform.audio.analysis import Analysis, BeatHand
 from perform.audio.device import PART, AudioDevice, Wanted, devices, find_input
 from perform.audio.file import SoundArray, Stream, open_sound
 from perform.audio.ring import Ring
@@ -79,6 +79,7 @@ class LiveEar:
         self._problems = problems
         self._queue = EventQueue()
         self._newest: Slot[list[Event]] = Slot()
+        self._hand = BeatHand()
         self._health = Health("starting")
         self._latencies: deque[float] = deque(maxlen=2048)
         self._lost = 0
@@ -87,9 +88,11 @@ class LiveEar:
         self._thread.start()
 
     def poll(self, tick: Tick) -> Sequence[Event]:
+        if not self._thread.is_alive() and not self._stop.is_set():
+            self._problems.report(PART, "the ear stopped listening, see the log; start the show again")
         events = self._queue.drain()
         events += self._newest.take() or ()
-        return events
+        return self._hand.at(tick.time, events)
 
     def close(self) -> None:
         self._stop.set()
@@ -175,6 +178,7 @@ class FileEar:
         self._stream: Stream = open_sound(sound) if isinstance(sound, Path | str) else sound
         self._loop = loop
         self._analysis = Analysis(self._stream.rate)
+        self._hand = BeatHand()
         self._heard = 0
         self.rate = self._stream.rate
         self.frames = self._stream.frames
@@ -187,7 +191,7 @@ class FileEar:
             block = self._read(min(until - self._heard, self.rate))
             self._heard += len(block)
             events += self._analysis.feed(block, self._heard / self.rate)
-        return events
+        return self._hand.at(tick.time, events)
 
     def close(self) -> None:
         self._stream.close()

@@ -69,9 +69,9 @@ class Striker:
     """Tells the moments at which a strength jumps out of what it has been of late: onsets.
 
     A strength strikes when it rises above `mean + spread * deviation + least` of the last second or so, and above
-    `share` of the strongest of late, which fades over `fall` seconds, and when at least `rest` seconds have passed since
-    the last strike. It strikes at the crossing, not at the peak: waiting for the peak
-    would cost a hop. `peak` is the strength that counts as full (running, in units of the strength).
+    `share` of the strongest of late, which fades over `fall` seconds, if at least `rest` seconds have passed since the
+    last strike. It strikes at the crossing, not at the peak: waiting for the peak would cost a hop. `peak` is the
+    strength that counts as full (running, in units of the strength).
     """
 
     def __init__(

@@ -96,7 +96,7 @@ def _frames(source: OscSource, clock: WallClock, sender: subprocess.Popen[str] |
         events.extend(source.poll(tick))
         polls.append(machine_time() - before)
         periods.append(tick.dt)
-        clock.pace()
+        sleep(clock.left())
         ended = sender is not None and sender.poll() is not None
         quiet = quiet + tick.dt if ended else 0.0
     return events, polls, periods
@@ -140,5 +140,5 @@ def _foreign(source: OscSource, clock: WallClock, count: int) -> tuple[int, int]
     end = clock.now() + 2.0
     while received < count and clock.now() < end:
         received += sum(event.name == "foreign" for event in source.poll(clock.tick()))
-        clock.pace()
+        sleep(clock.left())
     return count, received

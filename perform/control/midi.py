@@ -118,7 +118,15 @@ class MidiSource:
     named port that goes away during the show is reported, and taken up again by itself when it returns.
     """
 
-    def __init__(self, clock: Clock, problems: Problems, port: str | None = None, *, wait: float = 4.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        problems: Problems,
+        port: str | None = None,
+        *,
+        wait: float = 4.0,
+        bell: threading.Event | None = None,
+    ) -> None:
         self.ports: tuple[str, ...] = ()
         self.messages = 0
         self._all: tuple[str, ...] = ()
@@ -127,7 +135,7 @@ class MidiSource:
         self._wanted = port
         self._trouble = ""
         self._hopeless = False
-        self._queue = EventQueue()
+        self._queue = EventQueue(bell=bell)
         self._coarse: dict[int, int] = {}
         self._child: subprocess.Popen[str] | None = None
         self._heard = machine_time()
@@ -141,7 +149,7 @@ class MidiSource:
         if port is not None:
             self._demand(port, wait)
 
-    def poll(self, tick: Tick) -> Sequence[Event]:  # noqa: ARG002 - a source is polled with the tick
+    def poll(self, tick: Tick) -> Sequence[Event]:
         """What was played since the last frame, oldest first. Main thread; never blocks."""
         return self._queue.drain()
 

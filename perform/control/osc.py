@@ -32,17 +32,27 @@ class OscSource:
     """Messages to events: `/walk/speed 0.5` is the signal `walk.speed`, stamped when it arrived, marked as a hand's.
 
     `known` (the tree of parameters) are names that are taken up even after a flood of invented ones. `port` 0 lets the
-    system choose; `self.port` is the real one. Raises UserError where the address cannot be had.
+    system choose; `self.port` is the real one. `bell` is rung when a message has come in.
+    Raises UserError where the address cannot be had.
     """
 
-    def __init__(self, host: str, port: int, clock: Clock, problems: Problems, *, known: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        clock: Clock,
+        problems: Problems,
+        *,
+        known: Container[str] = (),
+        bell: threading.Event | None = None,
+    ) -> None:
         self.host = host
         self.last_sender = ""
         self.per_second = 0.0
         self._clock = clock
         self._problems = problems
         self._reader = Reader(known)
-        self._queue = EventQueue()
+        self._queue = EventQueue(bell=bell)
         self._socket = _bound(host, port)
         self.port = int(self._socket.getsockname()[1])
         self._closing = threading.Event()

@@ -36,8 +36,8 @@ class Clock(Protocol):
         """Begin the next frame."""
         ...
 
-    def pace(self) -> None:
-        """Wait until the next frame is due; returns at once where nothing has to be waited for."""
+    def left(self) -> float:
+        """Seconds until the next frame is due, 0 where nothing has to be waited for."""
         ...
 
 
@@ -69,9 +69,9 @@ def date() -> str:
 class WallClock:
     """Real time, at most `fps` frames a second.
 
-    Where the display's own vertical sync already holds the loop back, `pace` finds the next frame due and returns at
-    once; where there is no sync (a virtual display, some drivers) it sleeps. After a long stall the schedule starts
-    anew instead of hurrying to catch up.
+    Where the display's own vertical sync already holds the loop back, the next frame is due as soon as the last one is
+    shown; where there is no sync (a virtual display, some drivers) the loop waits for `left` seconds. After a long
+    stall the schedule starts anew instead of hurrying to catch up.
     """
 
     def __init__(self, fps: float = 60.0) -> None:
@@ -95,15 +95,11 @@ class WallClock:
         self._index += 1
         dt = now - self._last if self._index else self.period
         self._last = now
+        self._due = max(self._due, now - self.period) + self.period
         return Tick(self._index, now, dt)
 
-    def pace(self) -> None:
-        self._due += self.period
-        late = self.now() - self._due
-        if late > self.period:
-            self._due += late
-        elif late < 0:
-            time.sleep(-late)
+    def left(self) -> float:
+        return max(0.0, self._due - self.now())
 
 
 class FixedClock:
@@ -124,5 +120,5 @@ class FixedClock:
         self._index += 1
         return Tick(self._index, self._index / self.fps, self.period)
 
-    def pace(self) -> None:
-        return None
+    def left(self) -> float:
+        return 0.0

@@ -14,11 +14,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the generator is asked for: the values of one tick, and how far the walk has come (in landmarks)."""
+    """What the generator is asked for: the values of one tick, and how far the walk has come (in landmarks).
+
+    `serial` counts requests, so that a frame tells which hands it answers.
+    """
 
     tick: Tick
     values: Values
     position: float
+    serial: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Frame:
     tick: Tick
     device: str = "cpu"
     made_in: float = 0.0
+    serial: int = 0
 
 
 class Slot(Generic[T]):

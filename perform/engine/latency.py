@@ -1,7 +1,7 @@
 """How late the picture is: from the hand to the photon, and from frame to frame.
 
-An event of a hand changes values at some tick; it is answered by the first *presented* frame that was made from that
-tick or a later one. `LatencyMeter` keeps the waiting events and closes them when such a frame is on the wall.
+An event of a hand changes the values of some request; it is answered by the first *presented* frame that was made from
+that request or a later one. `LatencyMeter` keeps the waiting events and closes them when such a frame is on the wall.
 """
 
 from __future__ import annotations
@@ -49,11 +49,15 @@ class LatencyMeter:
         self.gauge = Gauge()
         self._waiting: deque[tuple[int, float]] = deque(maxlen=4096)
 
-    def touched(self, tick: int, event_time: float) -> None:
-        """A hand's event of `event_time` is in the values of `tick`."""
-        self._waiting.append((tick, event_time))
+    def touched(self, serial: int, event_time: float) -> None:
+        """A hand's event of `event_time` is in the request `serial`."""
+        self._waiting.append((serial, event_time))
 
-    def presented(self, tick: int, now: float) -> None:
-        """A frame made from `tick` is on the wall since `now`."""
-        while self._waiting and self._waiting[0][0] <= tick:
+    def forget(self) -> None:
+        """Nothing is made at the moment (the picture is frozen): do not count how long the hands wait."""
+        self._waiting.clear()
+
+    def presented(self, serial: int, now: float) -> None:
+        """A frame made from the request `serial` is on the wall since `now`."""
+        while self._waiting and self._waiting[0][0] <= serial:
             self.gauge.add(now - self._waiting.popleft()[1])

@@ -5,10 +5,11 @@ sound, hands  ->  events  ->  signals  ->  values  ->  generator  ->  frame  -> 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from perform.engine.clock import Clock, Tick
+from perform.engine.clock import Clock, Tick, sleep
 from perform.engine.frame import Frame, Request
 from perform.engine.latency import Gauge, LatencyMeter
 from perform.engine.parameters import Parameters, Values
@@ -17,6 +18,8 @@ from perform.engine.problems import Problems, ShowStopped, UserError
 from perform.engine.signals import Event, Signals, Source
 from perform.engine.walk import Traveller
 from perform.engine.worker import Maker
+
+BELL_REST = 0.002  # seconds
 
 
 class Stage(Protocol):
@@ -31,7 +34,8 @@ class Engine:
     """The parts of a show and the order in which a frame goes through them. Main thread.
 
     `patch` may be replaced between two frames (a preset change). `direct` is called each frame with the names of the
-    buttons that fired, before the values are worked out, so that a change they make is in this frame.
+    buttons that fired, before the values are worked out, so that a change they make is in this frame. `bell` is rung by the sources when a
+    hand moves.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Engine:
         direct: Callable[[Sequence[str]], None],
         problems: Problems,
         strict: bool = False,
+        bell: threading.Event | None = None,
     ) -> None:
         self.clock, self.sources, self.parameters, self.worker, self.stage = (
             clock,
@@ -60,27 +65,37 @@ class Engine:
         self.latency = LatencyMeter()
         self.frame_times = Gauge(1024)
         self.own_time = Gauge(1024)
+        self.bell = bell or threading.Event()
+        self.serial = 0
         self.last_tick = Tick(-1, 0.0, 0.0)
 
     def step(self) -> Tick:
         """One frame."""
         tick = self.last_tick = self.clock.tick()
         began = self.clock.now()
-        events = [event for source in self.sources for event in source.poll(tick)]
-        self.signals.update(events, tick.dt)
-        self.touch(events, tick)
-        values = self.patch.play(self.signals, self.parameters, tick.dt)
-        position = self.traveller.step(values, self.signals.get("beat.bpm"), tick.dt)
-        if not values.flag("freeze"):
-            self.worker.ask(Request(tick, values, position))
+        values = self.ask(tick)
         frame = self.worker.newest()
         self.own_time.add(self.clock.now() - began)
         self.stage.draw(frame, values, tick)
-        self.latency.presented(frame.tick.index if frame else -1, self.clock.now())
+        self.latency.presented(frame.serial if frame else -1, self.clock.now())
         self.frame_times.add(tick.dt)
         return tick
 
-    def touch(self, events: Sequence[Event], tick: Tick) -> None:
+    def ask(self, tick: Tick) -> Values:
+        """Events to signals to values, and the generator asked for a picture of them."""
+        events = [event for source in self.sources for event in source.poll(tick)]
+        self.signals.update(events, tick.dt)
+        self.serial += 1
+        self.touch(events)
+        values = self.patch.play(self.signals, self.parameters, tick.dt)
+        position = self.traveller.step(values, self.signals.get("beat.bpm"), tick.dt)
+        if values.flag("freeze"):
+            self.latency.forget()
+        else:
+            self.worker.ask(Request(tick, values, position, self.serial))
+        return values
+
+    def touch(self, events: Sequence[Event]) -> None:
         """A signal that bears a parameter's own name sets it. Bad values are reported and change nothing."""
         for event in events:
             if event.name in self.parameters:
@@ -90,8 +105,20 @@ class Engine:
                     self.problems.report("control", str(error))
                     continue
             if event.hand:
-                self.latency.touched(tick.index, event.time)
+                self.latency.touched(self.serial, event.time)
         self.direct(self.parameters.fired())
+
+    def rest(self) -> None:
+        """Wait until the next frame is due. A hand that moves meanwhile is let in at once, not at the next frame.
+
+        So a picture that answers it can be ready when the next one is drawn. At most every 2 ms, whatever arrives.
+        """
+        while (left := self.clock.left()) > 0.0:
+            if not self.bell.wait(left):
+                break
+            self.bell.clear()
+            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0))
+            sleep(min(self.clock.left(), BELL_REST))
 
     def run(self, going: Callable[[Tick], bool]) -> None:
         """Frames until `going` says no. The one place where whatever a part does wrong comes back to.
@@ -103,12 +130,13 @@ class Engine:
         while alive:
             try:
                 alive = going(self.step())
+                self.rest()
             except Exception as error:
                 self.problems.report("show", f"{type(error).__name__}: {error}; the show goes on")
                 if self.strict:
                     raise ShowStopped(f"{type(error).__name__}: {error}") from error
                 alive = going(self.last_tick)
+                sleep(self.clock.left())
             if self.strict and self.problems.unraised:
                 problem = self.problems.unraised[0]
                 raise ShowStopped(f"{problem.part}: {problem.text}")
-            self.clock.pace()

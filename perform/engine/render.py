@@ -52,7 +52,7 @@ class GeneratorRenderer:
         rgba = self._buffer(image.shape[2], image.shape[3])
         to_rgba(image, rgba)
         pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
-        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began)
+        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial)
 
     def _buffer(self, height: int, width: int) -> torch.Tensor:
         if not self._pictures or self._pictures[0].shape[:2] != (height, width):

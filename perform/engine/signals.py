@@ -11,6 +11,7 @@ an event with `decay` > 0 jumps to its value and falls by itself, to 1/e after `
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -50,9 +51,11 @@ class EventQueue:
     """Events from any thread to the main thread: the one queue behind every source that has a thread.
 
     Bounded: when 65,536 events wait (the main thread is stuck for seconds) the oldest go and `dropped` counts them.
+    `bell` is rung when a hand's event comes in, so that the loop need not wait for its next frame to take it.
     """
 
-    def __init__(self, capacity: int = 65536) -> None:
+    def __init__(self, capacity: int = 65536, bell: threading.Event | None = None) -> None:
+        self._bell = bell
         self._events: deque[Event] = deque(maxlen=capacity)
         self.dropped = 0
 
@@ -61,6 +64,8 @@ class EventQueue:
         if len(self._events) == self._events.maxlen:
             self.dropped += 1
         self._events.append(event)
+        if self._bell is not None and event.hand:
+            self._bell.set()
 
     def drain(self) -> list[Event]:
         """All waiting events, oldest first. Main thread."""

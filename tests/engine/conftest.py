@@ -28,7 +28,7 @@ class FlatRenderer:
 
     def render(self, request: Request) -> Frame:
         pixels = np.full((4, 4, 4), int(request.position * 8) % 256, dtype=np.uint8)
-        return Frame(pixels, request.tick)
+        return Frame(pixels, request.tick, serial=request.serial)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from perform.engine.loop import Engine
 from perform.engine.parameters import Parameters, Values
 from perform.engine.patch import Patch, Route
 from perform.engine.problems import Problems, ShowStopped
-from perform.engine.signals import Event
+from perform.engine.signals import Event, EventQueue
 from perform.engine.worker import InlineWorker, Worker
 
 
@@ -210,3 +210,30 @@ def test_the_worker_thread_makes_frames_from_the_newest_request(parameters: Para
     assert frame is not None
     assert frame.tick.index == 19
     assert worker.made <= 20
+
+
+def test_a_hand_that_moves_between_two_frames_is_let_in_at_once(parameters: Parameters, flat_renderer: object) -> None:
+    """With one frame a second, a fader moved after the frame is asked for long before the next."""
+    clock, problems, bell = WallClock(1), Problems(), threading.Event()
+    queue = EventQueue(bell=bell)
+
+    class Hand:
+        def poll(self, tick: Tick) -> Sequence[Event]:
+            return queue.drain()
+
+        def close(self) -> None:
+            return None
+
+    asked: list[tuple[float, float]] = []
+
+    class Ear(InlineWorker):
+        def ask(self, request: Request) -> None:
+            asked.append((clock.now(), request.values["walk.speed"]))
+
+    show = Engine(
+        clock, [Hand()], parameters, Ear(clock, problems), Screen(), direct=lambda _: None, problems=problems, bell=bell
+    )
+    threading.Timer(0.1, lambda: queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))).start()
+    show.run(lambda tick: tick.index < 1)
+    assert [speed for _, speed in asked] == [0.25, 3.0, 3.0]
+    assert asked[1][0] < asked[2][0] - 0.3
