@@ -37,7 +37,11 @@ GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
 
 @dataclass(frozen=True)
 class Config:
-    """What a StyleGAN2 is made of; `channels(res)` = min(channel_base // res, channel_max)."""
+    """What a StyleGAN2 is made of; `channels(res)` = min(channel_base // res, channel_max).
+
+    `img_offset` is added to the finished picture. The sum of RGB layers is padded with zeros where it is enlarged; for a network
+    of dark pictures -1 makes that padding black instead of grey, which shows as a pale frame. NVIDIA's networks have 0.
+    """
 
     z_dim: int = 512
     w_dim: int = 512
@@ -48,6 +52,7 @@ class Config:
     channel_max: int = 512
     mapping_layers: int = 8
     conv_clamp: float | None = None
+    img_offset: float = 0.0
 
     def channels(self, resolution: int) -> int:
         """Feature maps at this resolution."""
@@ -121,7 +126,7 @@ class StyledConv(nn.Module):
             y = self._convolve(x * style.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), None)
             y = torch.addcmul(bias.to(x.dtype)[None, :, None, None], y, demod.to(x.dtype)[:, :, None, None])
         if noise is not None:
-            y = y.add_(noise.to(y.dtype))
+            y = _add_noise(y, noise.to(y.dtype))
         y = F.leaky_relu_(y, 0.2)
         return y if self.clamp is None else y.clamp(-self.clamp * GAIN, self.clamp * GAIN)
 
@@ -131,6 +136,19 @@ class StyledConv(nn.Module):
             return F.conv2d(x, weight, bias, padding=1)
         y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         return F.conv2d(y, self.blur.to(x.dtype), bias, padding=1, groups=len(weight))
+
+
+def _add_noise(y: Tensor, noise: Tensor) -> Tensor:
+    """The same noise [1 or N, 1, H, W] in every channel of y [N, C, H, W], in place.
+
+    For one picture it is a product of rank one: with the few channels of a large layer that is up to ten times faster than
+    broadcasting (0.14 ms against 1.7 ms at 8 x 256 x 256 in bfloat16).
+    """
+    if len(y) != 1 or torch.is_grad_enabled() or not y.is_contiguous(memory_format=torch.channels_last):
+        return y.add_(noise)
+    rows = y.permute(0, 2, 3, 1).view(-1, y.shape[1])  # [H * W, C], the same memory
+    rows.addmm_(noise.view(-1, 1), y.new_ones(1, y.shape[1]))
+    return y
 
 
 class ToRGB(nn.Module):
@@ -284,7 +302,8 @@ class StyleGAN2(nn.Module):
             x = styled(f"{name}.conv1", block.conv1, x, styles[2 * k])
             rgb = tap(f"{name}.torgb", block.torgb(x, styles[2 * k + 1]))
             image = rgb if k == 0 else rgb + F.pixel_shuffle(F.conv2d(image, self.rgb_kernel, padding=1), 2)
-        return image
+        offset = self.settings.img_offset
+        return image if offset == 0 else image + offset
 
 
 def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -> StyleGAN2:

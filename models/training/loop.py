@@ -6,7 +6,7 @@ run may be killed at any moment, and continues with the same numbers. Loading us
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,32 +108,58 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             return torch.as_tensor(state.discriminator(augment(x, stage.augment, state.rng)))
 
+    losses = _step_generator(state, pictures, recipe, count, judge)
+    if stage.adversarial:
+        losses |= _step_discriminator(state, pictures, recipe, count, judge)
+    state.steps += 1
+    state.seen += stage.batch
+    state.total += stage.batch
+    _follow(state, recipe, stage)
+    if not all(abs(v) < 1e6 for v in losses.values()):  # false for NaN, too
+        raise FloatingPointError(f"training left the finite numbers at step {state.steps}: {losses}")
+    return losses
+
+
+Judge = Callable[[Tensor], Tensor]
+
+
+def _step_generator(state: State, pictures: Tensor, recipe: Recipe, count: int, judge: Judge) -> dict[str, float]:
+    """G's step: the critic's opinion, and for seeds that are anchors the picture they stand for."""
+    stage = recipe.stages[state.stage]
     state.discriminator.requires_grad_(False)
     state.g_optimiser.zero_grad(set_to_none=True)
-    anchors = torch.randint(recipe.anchors, [count // 2], generator=state.rng) if recipe.anchors else None
+    anchored = (count // 2 if stage.adversarial else count) if recipe.anchors else 0
+    anchors = torch.randint(recipe.anchors, [anchored], generator=state.rng) if anchored else None
     made = make(state, count, recipe, anchors)
-    loss_g = generator_loss(judge(made))
-    losses = {"g": float(loss_g.detach())}
+    loss = made.new_zeros([])
+    losses = {}
+    if stage.adversarial:
+        loss = generator_loss(judge(made))
+        losses["g"] = float(loss.detach())
     if anchors is not None:
-        away = anchor_loss(made[: len(anchors)], data.to_signed(pictures[anchors]))
+        away = anchor_loss(made[:anchored], data.to_signed(pictures[anchors]))
         losses["anchor"] = float(away.detach())
-        loss_g = loss_g + recipe.anchor_weight * away
-    loss_g.backward()  # type: ignore[no-untyped-call]
+        loss = loss + recipe.anchor_weight * away
+    loss.backward()  # type: ignore[no-untyped-call]
     share_gradients(state.generator)
     state.g_optimiser.step()
+    return losses
 
+
+def _step_discriminator(state: State, pictures: Tensor, recipe: Recipe, count: int, judge: Judge) -> dict[str, float]:
+    """D's step, and every `r1_every` steps the penalty on its slope."""
+    stage = recipe.stages[state.stage]
     state.discriminator.requires_grad_(True)
     state.d_optimiser.zero_grad(set_to_none=True)
     with torch.no_grad():
         fake = make(state, count, recipe)
     real = data.batch(pictures, count, state.rng)
     # Two passes, so that the batch statistics of real and made pictures stay apart.
-    loss_d = discriminator_loss(judge(real), judge(fake))
-    loss_d.backward()  # type: ignore[no-untyped-call]
+    loss = discriminator_loss(judge(real), judge(fake))
+    loss.backward()  # type: ignore[no-untyped-call]
     share_gradients(state.discriminator)
     state.d_optimiser.step()
-
-    losses["d"] = float(loss_d.detach())
+    losses = {"d": float(loss.detach())}
     if state.steps % recipe.r1_every == 0:
         state.d_optimiser.zero_grad(set_to_none=True)
         gamma = recipe.r1_gamma * stage.resolution**2 / stage.batch
@@ -142,12 +168,6 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
         share_gradients(state.discriminator)
         state.d_optimiser.step()
         losses["r1"] = float(penalty.detach())
-    state.steps += 1
-    state.seen += stage.batch
-    state.total += stage.batch
-    _follow(state, recipe, stage)
-    if not all(abs(v) < 1e6 for v in losses.values()):  # false for NaN, too
-        raise FloatingPointError(f"training left the finite numbers at step {state.steps}: {losses}")
     return losses
 
 

@@ -9,13 +9,17 @@ from models.training.data import Scene
 
 @dataclass(frozen=True)
 class Stage:
-    """One size of picture: `kimg` thousand pictures shown in batches of `batch`, from a bank of `pictures`."""
+    """One size of picture: `kimg` thousand pictures shown in batches of `batch`, from a bank of `pictures`.
+
+    Without `adversarial` the generator only learns to show the anchors (a warm start; much cheaper), and there is no critic.
+    """
 
     resolution: int
     kimg: float
     batch: int
     pictures: int
     augment: tuple[str, ...] = ()
+    adversarial: bool = True
 
 
 @dataclass(frozen=True)
