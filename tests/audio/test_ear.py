@@ -264,6 +264,20 @@ def test_two_runs_of_a_file_are_equal_and_as_long_as_the_file(song: Path) -> Non
     assert sum(event.name == "audio.kick" for event in events) >= 8
 
 
+def test_the_phase_moves_evenly_from_frame_to_frame(song: Path) -> None:
+    """At a rate of frames that has nothing to do with hops; the beat is locked after ten seconds of the track."""
+    ear, clock = FileEar(song), FixedClock(47.0)
+    phases = []
+    for _ in range(47 * 14):
+        tick = clock.tick()
+        now = {event.name: float(event.value) for event in ear.poll(tick)}
+        if tick.time > 10:
+            phases.append(now["beat.phase"])
+    steps = np.diff(phases) % 1.0
+    assert np.abs(steps - 125 / 60 / 47).max() < 0.01
+    ear.close()
+
+
 def test_after_the_file_comes_silence_or_the_file_again(tmp_path: Path, track: Track) -> None:
     path = tmp_path / "short.wav"
     soundfile.write(path, track.samples[:48000], 48000)
