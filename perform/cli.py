@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,21 @@ if TYPE_CHECKING:
     from perform.app import Options
 
 BENCHES = ("engine", "generator", "latency", "osc", "startup", "show")
+
+
+def program() -> None:
+    """The command as it is installed: run, then leave, whatever is still at work in a thread."""
+    try:
+        status = main()
+    except SystemExit as asked:  # a plain stop (SIGTERM), or argparse
+        status = asked.code if isinstance(asked.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if any(thread.daemon and thread.is_alive() for thread in threading.enumerate()):
+        # A thread that still imports torch or waits in a driver would be torn out of native code by the interpreter's
+        # end, and the process would die of it with another status. All files are closed by now.
+        os._exit(status)
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -287,4 +304,4 @@ def _measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -198,7 +198,7 @@ class AudioDevice:
         shared = (int(ring.handle),) if ring.handle.isdigit() else ()
         self._child = subprocess.Popen(
             _command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=shared, env=self._env,
+            pass_fds=shared, env=self._env, start_new_session=True,  # Ctrl-C is for the parent
         )  # fmt: skip
         self._ring, self._reader = ring, Reader(ring)
         self._spawned = now

@@ -34,8 +34,8 @@ class Engine:
     """The parts of a show and the order in which a frame goes through them. Main thread.
 
     `patch` may be replaced between two frames (a preset change). `direct` is called each frame with the names of the
-    buttons that fired, before the values are worked out, so that a change they make is in this frame. `bell` is rung by the sources when a
-    hand moves.
+    buttons that fired, before the values are worked out, so that a change they make is in this frame. `bell` is rung
+    by the sources when a hand moves.
     """
 
     def __init__(

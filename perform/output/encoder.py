@@ -48,9 +48,8 @@ class Encoder:
             str(path), "w", format="mp4", options={"movflags": _FLAGS, "fflags": "+bitexact", "flush_packets": "1"}
         )
         gop = str(max(1, round(fps)))  # a key frame, and with it a fragment, each second
-        self._video: Any = self._container.add_stream(
-            "libx264", rate=rate, options={"preset": "veryfast", "crf": "18", "g": gop, "keyint_min": "1"}
-        )
+        options = {"preset": "veryfast", "crf": "18", "g": gop, "keyint_min": "1", **_steady()}
+        self._video: Any = self._container.add_stream("libx264", rate=rate, options=options)
         codec = self._video.codec_context
         codec.width, codec.height, codec.pix_fmt = self.width, self.height, "yuv420p"
         codec.time_base = 1 / rate
@@ -120,6 +119,18 @@ class Encoder:
             for packet in self._audio.encode(frame):
                 self._container.mux(packet)
             self._heard += block.shape[0]
+
+
+def _steady() -> dict[str, str]:
+    """Keep x264 from AVX-512, whose results were not the same each time.
+
+    On an AMD EPYC in a virtual machine, 10 of 300 files differed from the others by a few bits of a few frames, in
+    bursts, with equal pictures in; with AVX2, in the same minutes, none of 300 did. It costs little.
+    """
+    with contextlib.suppress(OSError):
+        if "avx512" in Path("/proc/cpuinfo").read_text():
+            return {"x264-params": "asm=avx2"}
+    return {}
 
 
 def whole_boxes(path: Path) -> int:

@@ -1,9 +1,8 @@
 """From the generator's square picture to the wall's shape, so that 256 pixels look meant at 1080 lines.
 
-Two passes, one an axis: a cubic kernel (Keys 1981, "Cubic convolution interpolation", `a` from -0.5 to -1 with the knob
-`sharpen`), held between its two nearest pixels so that no halos ring around edges, then a film grain that gives the
-eye a detail of the wall's own size to rest on and hides the steps of 8 bits. Where the picture is larger than the wall
-the kernel widens, so nothing flickers. With equal sizes and no grain it is exactly the picture.
+Enlarging is `enlarge.py`'s. Where the wall has fewer pixels than the picture along an axis, it is two passes, one an
+axis, with a cubic kernel as wide as the pixels that fall together, so that nothing flickers. With equal sizes and no
+grain it is exactly the picture.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import moderngl
 
 from models.knobs import Knob, choice
 from perform.output.canvas import Pass, Size, Target, target
+from perform.output.enlarge import FILM, Enlarge
 
 FITS = ("cover", "contain", "stretch", "mirror")
 CLAMP, MIRROR, BLACK = 0, 1, 2
@@ -53,22 +53,7 @@ float kernel(float x) {
     return x < 1.0 ? inner : x < 2.0 ? outer : 0.0;
 }
 
-uint scramble(uint v) {  // PCG, Jarzynski & Olano 2020, "Hash functions for GPU rendering"
-    v = v * 747796405u + 2891336453u;
-    v = ((v >> ((v >> 28u) + 4u)) ^ v) * 277803737u;
-    return (v >> 22u) ^ v;
-}
-
-vec3 film(vec3 c, ivec2 here) {
-    uint h = scramble(uint(here.x) + scramble(uint(here.y) + scramble(seed)));
-    vec4 r = vec4(h & 255u, (h >> 8u) & 255u, (h >> 16u) & 255u, h >> 24u) / 255.0;
-    float mono = r.x + r.y - 1.0;
-    vec3 tint = vec3(r.z, r.w, r.x) - 0.5;
-    float light = dot(c, vec3(0.25, 0.6, 0.15));
-    float body = 0.25 + 2.2 * light * (1.0 - light);
-    return c + (mono + 0.35 * tint) * (grain * 0.11 * body + step(0.001, grain) * 0.004);
-}
-
+FILM
 void main() {
 #if AXIS == 0
     float along = gl_FragCoord.x;
@@ -130,21 +115,24 @@ class Fit:
         self._ctx = ctx
         self._passes: dict[tuple[int, int, bool], Pass] = {}
         self._between: Target | None = None
-        for axis, grain in ((0, False), (1, False), (1, True)):
-            self._pass(4, axis, grain)
+        self._enlarge = Enlarge(ctx)
 
     def draw(
         self, picture: moderngl.Texture, canvas: Target, *, fit: str, sharpen: float, grain: float, seed: int
     ) -> None:
         """Fill `canvas`. `seed` moves the grain: the number of the frame."""
         (width, height), (across, up) = picture.size, canvas.size
+        scale = extent(fit, (width, height), canvas.size)
+        wrap = {"mirror": MIRROR, "contain": BLACK}.get(fit, CLAMP)
+        a, seed = -0.5 - 0.5 * sharpen, seed & 0xFFFFFFFF
+        if width * scale[0] <= across + 0.5 and height * scale[1] <= up + 0.5:
+            self._enlarge.draw(picture, canvas, scale=scale, wrap=wrap, a=a, grain=grain, seed=seed)
+            return
         if self._between is None or self._between.size != (across, height):
             if self._between is not None:
                 self._between.release()
             self._between = target(self._ctx, (across, height))
-        scale = extent(fit, (width, height), canvas.size)
-        wrap = {"mirror": MIRROR, "contain": BLACK}.get(fit, CLAMP)
-        common: dict[str, object] = {"a": -0.5 - 0.5 * sharpen, "wrap": wrap, "seed": seed & 0xFFFFFFFF}
+        common: dict[str, object] = {"a": a, "wrap": wrap, "seed": seed}
         self._axis(0, width, across, scale[0], 0.0, common, picture, self._between)
         self._axis(1, height, up, scale[1], grain, common, self._between.texture, canvas)
 
@@ -171,11 +159,14 @@ class Fit:
         key = (taps, axis, grain)
         if key not in self._passes:
             case = f"#define TAPS {taps}\n#define AXIS {axis}\n" + ("#define GRAIN\n" if grain else "")
-            self._passes[key] = Pass(self._ctx, FRAGMENT.replace("330 core\n", f"330 core\n{case}", 1))
+            self._passes[key] = Pass(
+                self._ctx, FRAGMENT.replace("330 core\n", f"330 core\n{case}", 1).replace("FILM", FILM, 1)
+            )
         return self._passes[key]
 
     def release(self) -> None:
         """Give everything back."""
+        self._enlarge.release()
         for program in self._passes.values():
             program.release()
         if self._between is not None:

@@ -50,7 +50,6 @@ def test_keys_are_used_once() -> None:
         ("1", ("show.preset", 1.0)),
         ("9", ("show.preset", 9.0)),
         ("0", ("home", 1.0)),
-        ("space", ("beat.tap", 1.0)),
     ],
 )
 def test_keys(key: str, event: tuple[str, float], tree, clock) -> None:
