@@ -1,4 +1,6 @@
-"""Networks, and what can be done to them. Knows nothing of sound, hands or screens; imports torch only when a network is asked for."""
+"""Networks, and what can be done to them. Knows nothing of sound, hands or screens; imports torch only when a network
+is asked for.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def available() -> dict[str, str]:
 def load(name_or_path: str | Path, device: str = "cpu") -> Generator:
     """A network by the name of a shipped one (see `available`) or by the path of a weights file.
 
-    Takes up to a second and touches the disk: not on the render or generator thread. Raises models.checkpoints.Refused (a
-    ValueError) whose message names what was asked for, what is wrong and what to do.
+    Takes up to a second and touches the disk: not on the render or generator thread. Raises
+    models.checkpoints.Refused (a ValueError) whose message names what was asked for, what is wrong and what to do.
     """
     from difflib import get_close_matches
     from pathlib import Path

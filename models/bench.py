@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,14 +14,18 @@ FORMS = ("eager float32", "eager bfloat16")
 
 
 def bench_generator(
-    model: str = "first-light", frames: int = 100, warm_up: int = 10, threads: int | None = None, forms: Sequence[str] = FORMS
+    model: str = "first-light",
+    frames: int = 100,
+    warm_up: int = 10,
+    threads: int | None = None,
+    forms: Sequence[str] = FORMS,
 ) -> list[dict[str, Any]]:
     """Time one model at batch 1, on the processor, from z to the finished float picture; one row for each form.
 
-    The forms take turns frame by frame in one process, so that whatever else the machine does falls on all of them alike; ratios
-    and minima can be trusted, the rest as far as the machine is idle. Rows: model, form, resolution, threads, frames, min_ms,
-    median_ms, p99_ms, fps (of the median). A form that this processor has no fast arithmetic for is left out. Takes seconds.
-    ValueError (models.checkpoints.Refused) for an unknown model.
+    The forms take turns frame by frame in one process, so that whatever else the machine does falls on all of them
+    alike; ratios and minima can be trusted, the rest as far as the machine is idle. Rows: model, form, resolution,
+    threads, frames, min_ms, median_ms, p99_ms, fps (of the median). A form that this processor has no fast arithmetic
+    for is left out. Takes seconds. ValueError (models.checkpoints.Refused) for an unknown model.
     """
     import torch
 
@@ -41,7 +46,7 @@ def bench_generator(
     chosen = [form for form in forms if kinds[form] == torch.float32 or has_fast_bf16()]
     try:
         with torch.inference_mode():
-            spans = take_turns({form: lambda form=form: play(form) for form in chosen}, frames, warm_up)  # type: ignore[misc]
+            spans = take_turns({form: partial(play, form) for form in chosen}, frames, warm_up)
         used = torch.get_num_threads()
     finally:
         torch.set_num_threads(before)

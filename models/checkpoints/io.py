@@ -1,14 +1,13 @@
 """Our checkpoints: a safetensors file with the network's configuration and its card as JSON inside the metadata.
 
-A safetensors file is eight bytes (the length of the header, little-endian), the header (JSON: names, types, shapes, offsets and
-`__metadata__`), then the numbers. It holds no code. `read_header` needs neither torch nor the numbers, so a menu of models costs
-nothing. https://huggingface.co/docs/safetensors
+A safetensors file is eight bytes (the length of the header, little-endian), the header (JSON: names, types, shapes,
+offsets and `__metadata__`), then the numbers. It holds no code. `read_header` needs neither torch nor the numbers, so
+a menu of models costs nothing. https://huggingface.co/docs/safetensors
 """
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,9 @@ class Header:
 
 
 def save(path: Path, generator: Generator, card: Mapping[str, Any], half: bool = False) -> None:
-    """Write the network beside, then rename it over `path`. `half` stores floats as float16, for shipping. OSError as by any write."""
+    """Write the network beside, then rename it over `path`. `half` stores floats as float16, for shipping. OSError as
+    by any write.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -47,7 +48,7 @@ def save(path: Path, generator: Generator, card: Mapping[str, Any], half: bool =
     about = {"format": FORMAT, "architecture": generator.architecture, "config": generator.config, "card": dict(card)}
     beside = path.with_name(path.name + ".part")
     save_file(tensors, beside, metadata={KEY: json.dumps(about)})
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def read_header(path: Path) -> Header:
@@ -56,10 +57,12 @@ def read_header(path: Path) -> Header:
         size = path.stat().st_size
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            whole = 8 <= size and length <= min(size - 8, MOST_HEADER)
+            whole = size >= 8 and length <= min(size - 8, MOST_HEADER)
             text = file.read(length) if whole else b""
     except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror}). Check the name and the rights of the file.") from error
+        raise Refused(
+            f"{path}: cannot be read ({error.strerror}). Check the name and the rights of the file."
+        ) from error
     if not whole:
         raise Refused(f"{path}: not a safetensors file, or cut short in its header ({size} bytes). {_AGAIN}")
     try:
@@ -72,7 +75,9 @@ def read_header(path: Path) -> Header:
     if size != want:
         raise Refused(f"{path}: {'cut short' if size < want else 'too long'}: {size} bytes, should be {want}. {_AGAIN}")
     if about is None:
-        raise Refused(f"{path}: safetensors, but without perform's configuration inside. Convert it: perform import {path.name}")
+        raise Refused(
+            f"{path}: safetensors, but without perform's configuration inside. Convert it: perform import {path.name}"
+        )
     return _header(path, about)
 
 
@@ -88,12 +93,16 @@ def _header(path: Path, about: str) -> Header:
     except (ValueError, LookupError, TypeError) as error:
         raise Refused(f"{path}: its configuration is damaged. {_AGAIN}") from error
     if written > FORMAT:
-        raise Refused(f"{path}: written by a newer perform (format {written}, this one reads {FORMAT}). Update perform.")
+        raise Refused(
+            f"{path}: written by a newer perform (format {written}, this one reads {FORMAT}). Update perform."
+        )
     return header
 
 
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
-    """The header and the tensors, floats as float32. Raises Refused. Off the render and generator threads: it touches the disk."""
+    """The header and the tensors, floats as float32. Raises Refused. Off the render and generator threads: it touches
+    the disk.
+    """
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -114,4 +123,6 @@ def load(path: Path) -> Generator:
     try:
         return build(header.architecture, header.config, tensors)
     except ValueError as error:
-        raise Refused(f"{path}: {error}. It was made by another version, or changed by hand; export it again.") from error
+        raise Refused(
+            f"{path}: {error}. It was made by another version, or changed by hand; export it again."
+        ) from error

@@ -1,7 +1,8 @@
 """Architectures, one file each; the folder is the registry.
 
-A file here has `ARCHITECTURE` (its name in checkpoints), `DESCRIPTION` (one line) and `build(config, tensors) -> Generator`. To add
-an architecture is to add its file: `tests/models/test_generators.py` walks the folder. Nothing here imports torch until asked to.
+A file here has `ARCHITECTURE` (its name in checkpoints), `DESCRIPTION` (one line) and `build(config, tensors) ->
+Generator`. To add an architecture is to add its file: `tests/models/test_generators.py` walks the folder. Nothing
+here imports torch until asked to.
 """
 
 from __future__ import annotations
@@ -83,7 +84,9 @@ def architectures() -> Mapping[str, Any]:
 
 
 def build(architecture: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None) -> Generator:
-    """A network from what a checkpoint says. ValueError names an unknown architecture or setting, or weights that do not fit."""
+    """A network from what a checkpoint says. ValueError names an unknown architecture or setting, or weights that do
+    not fit.
+    """
     known = architectures()
     if architecture not in known:
         raise ValueError(f"no architecture {architecture!r}; there are {', '.join(sorted(known))}")
@@ -98,5 +101,6 @@ def has_fast_bf16() -> bool:
     """Whether this processor multiplies bfloat16 natively; without it bfloat16 is slower than float32."""
     import torch
 
-    ask = getattr(torch.cpu, "get_capabilities", dict)
-    return any(ask().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    ask: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    has = ask()
+    return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,8 +1,9 @@
 """A generator without weights: a coordinate network (CPPN) whose random weights come from a seed.
 
-Stanley, "Compositional Pattern Producing Networks" (2007). Every pixel's place goes through a small network of sines and soft
-steps; the latent bends each layer (scale and shift), so a walk in z is a walk among smooth, coloured fields of light on black. It
-has the face of every other generator, runs anywhere at once, and is what plays before the first checkpoint is ready.
+Stanley, "Compositional Pattern Producing Networks" (2007). Every pixel's place goes through a small network of sines
+and soft steps; the latent bends each layer (scale and shift), so a walk in z is a walk among smooth, coloured fields
+of light on black. It has the face of every other generator, runs anywhere at once, and is what plays before the first
+checkpoint is ready.
 
 The network is evaluated at `grid` x `grid` points and enlarged: its pictures are smooth, and points are what it costs.
 """
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
 
@@ -42,6 +43,11 @@ class CPPN(nn.Module):
     w_avg: Tensor
     places: Tensor
     noise_const: Tensor
+    turn: Tensor
+    into: Tensor
+    phase: Tensor
+    out: Tensor
+    tint: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -83,7 +89,9 @@ class CPPN(nn.Module):
     def map(
         self, z: Tensor, c: Tensor | None = None, truncation_psi: Scalar = 0.7, truncation_cutoff: int | None = None
     ) -> Tensor:
-        """z [N, z_dim] -> w [N, num_ws, w_dim]: z at its typical length, drawn towards 0 by psi. ValueError if there is a label."""
+        """z [N, z_dim] -> w [N, num_ws, w_dim]: z at its typical length, drawn towards 0 by psi. ValueError if there
+        is a label.
+        """
         if c is not None:
             raise ValueError("this network has no labels; c is not wanted")
         w = z.float() * torch.rsqrt(z.float().square().mean(dim=1, keepdim=True) + 1e-8)
@@ -91,7 +99,11 @@ class CPPN(nn.Module):
         if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
             return ws.clone()
         near = self.w_avg + truncation_psi * (ws - self.w_avg)
-        return near if truncation_cutoff is None else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+        return (
+            near
+            if truncation_cutoff is None
+            else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+        )
 
     def synthesize(
         self,
@@ -103,8 +115,8 @@ class CPPN(nn.Module):
     ) -> Tensor:
         """w [N, num_ws, w_dim] -> [N, 3, H, W] float32 in -1..1. Noise is a slow warp of the plane.
 
-        Taps get [N, width, grid, grid] for the fields, [N, 2, grid, grid] for "warp" (the places), [N, 3, grid, grid] for "torgb".
-        ValueError for an unknown noise mode.
+        Taps get [N, width, grid, grid] for the fields, [N, 2, grid, grid] for "warp" (the places), [N, 3, grid, grid]
+        for "torgb". ValueError for an unknown noise mode.
         """
         if noise_mode not in ("const", "random", "none"):
             raise ValueError(f"noise_mode must be const, random or none, not {noise_mode!r}")
@@ -114,20 +126,26 @@ class CPPN(nn.Module):
         x = F.conv2d(torch.cat([x, radius], 1), self.into)
         x = torch.sin(x + _maps(styles[0] @ self.phase))
         for k in range(self.settings.depth):
-            y = F.conv2d(x, getattr(self, f"weight{k}"))
+            weight: Tensor = getattr(self, f"weight{k}")
+            y = F.conv2d(x, weight)
             gate = 1 + _maps(styles[k + 1] @ getattr(self, f"gate{k}"))
             y = torch.sin(y * gate + _maps(styles[k + 1] @ getattr(self, f"shift{k}")))
             x = tap(f"field{k}", y + 0.5 * x)
         out = F.conv2d(x, self.out) + _maps(styles[-1] @ self.tint)
         image = tap("torgb", _light(out))
         size = [self.img_resolution, self.img_resolution]
-        return image if image.shape[2:] == tuple(size) else F.interpolate(image, size, mode="bicubic", align_corners=False)
+        return (
+            image if image.shape[2:] == tuple(size) else F.interpolate(image, size, mode="bicubic", align_corners=False)
+        )
 
     def _places(self, w: Tensor, mode: str, strength: Scalar, rng: torch.Generator | None) -> Tensor:
         """[N, 2, grid, grid]: the plane, zoomed, turned, moved by the latent and warped by the noise."""
         a = w @ self.turn  # [N, 6]
         zoom = torch.exp(0.35 * a[:, 2]) * 0.9
-        matrix = torch.stack([torch.cos(a[:, 3]), -torch.sin(a[:, 3]), torch.sin(a[:, 3]), torch.cos(a[:, 3])], 1) * zoom[:, None]
+        matrix = (
+            torch.stack([torch.cos(a[:, 3]), -torch.sin(a[:, 3]), torch.sin(a[:, 3]), torch.cos(a[:, 3])], 1)
+            * zoom[:, None]
+        )
         x = self.places
         if mode != "none":
             noise = self.noise_const
@@ -147,7 +165,8 @@ def _maps(v: Tensor) -> Tensor:
 def _light(x: Tensor) -> Tensor:
     """[N, 4, H, W] -> colours [N, 3, H, W] in -1..1: one map of height, three of tint; much of it near black.
 
-    Light stands where the height crosses a multiple of pi (a thin bright line in a wide soft glow), so every picture has some.
+    Light stands where the height crosses a multiple of pi (a thin bright line in a wide soft glow), so every picture
+    has some.
     """
     near = torch.sin(x[:, :1] * 2.6).square()
     line, glow = 1 / (1 + 200 * near), 1 / (1 + 6 * near)

@@ -1,18 +1,21 @@
 """StyleGAN2: mapping, modulated convolutions, noise, skip connections to RGB.
 
-Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), written from the paper. Read it from the
-top: small layers first, then the two networks, then `StyleGAN2`, the face that the rest of the program knows. Parameters are
-named as in NVIDIA's checkpoints (`synthesis.b8.conv0.weight`, `mapping.fc0.bias`, ...), so importers need no table for them.
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020), written from the paper. Read it
+from the top: small layers first, then the two networks, then `StyleGAN2`, the face that the rest of the program
+knows. Parameters are named as in NVIDIA's checkpoints (`synthesis.b8.conv0.weight`, `mapping.fc0.bias`, ...), so
+importers need no table for them.
 
-A modulated convolution is a convolution with its own weights for every sample, W'_oik = W_oik s_i d_o. Two equal forms are
-used, and only shapes choose between them, never a value, so a moving fader cannot switch paths:
+A modulated convolution is a convolution with its own weights for every sample, W'_oik = W_oik s_i d_o. Two equal
+forms are used, and only shapes choose between them, never a value, so a moving fader cannot switch paths:
 
 - *scaled activations*: conv(x * s, W) * d. One plain convolution for the whole batch; it is what training uses.
-- *folded*: conv(x, W * s * d). With one picture and no gradient, and where the weight is smaller than the activation, it saves
+- *folded*: conv(x, W * s * d). With one picture and no gradient, and where the weight is smaller than the activation,
+it saves
   two passes over the picture; at 256x256 the passes cost more than the arithmetic.
 
-Upsampling is the paper's transposed convolution of stride 2 and a 4x4 blur. (Their product as one polyphase convolution and a pixel
-shuffle, four times the multiplications in one pass, was tried on two cores and was slower at every size, for playing and training.)
+Upsampling is the paper's transposed convolution of stride 2 and a 4x4 blur. (Their product as one polyphase
+convolution and a pixel shuffle, four times the multiplications in one pass, was tried on two cores and was slower at
+every size, for playing and training.)
 
 Memory layout is channels-last throughout. `compute_dtype` may be bfloat16 (see `models.generators.has_fast_bf16`): the
 convolutions then run in it, while styles, noise, the RGB sum and the result stay float32.
@@ -25,7 +28,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
 
@@ -39,8 +42,9 @@ GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
 class Config:
     """What a StyleGAN2 is made of; `channels(res)` = min(channel_base // res, channel_max).
 
-    `img_offset` is added to the finished picture. The sum of RGB layers is padded with zeros where it is enlarged; for a network
-    of dark pictures -1 makes that padding black instead of grey, which shows as a pale frame. NVIDIA's networks have 0.
+    `img_offset` is added to the finished picture. The sum of RGB layers is padded with zeros where it is enlarged;
+    for a network of dark pictures -1 makes that padding black instead of grey, which shows as a pale frame. NVIDIA's
+    networks have 0.
     """
 
     z_dim: int = 512
@@ -112,7 +116,9 @@ class StyledConv(nn.Module):
             self.register_buffer("blur", torch.outer(line, line).expand(outputs, 1, 4, 4).clone(), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        """x [N, I, h, h], w [N, w_dim], noise [1 or N, 1, H, H] already scaled, or None -> [N, O, H, H]; x is untouched."""
+        """x [N, I, h, h], w [N, w_dim], noise [1 or N, 1, H, H] already scaled, or None -> [N, O, H, H]; x is
+        untouched.
+        """
         style = self.affine(w)  # [N, I]
         power = self.weight.square().sum(dim=(2, 3))  # [O, I]
         # The activation's gain is moved before it (leaky ReLU is homogeneous), where it costs nothing.
@@ -141,8 +147,8 @@ class StyledConv(nn.Module):
 def _add_noise(y: Tensor, noise: Tensor) -> Tensor:
     """The same noise [1 or N, 1, H, W] in every channel of y [N, C, H, W], in place.
 
-    For one picture it is a product of rank one: with the few channels of a large layer that is up to ten times faster than
-    broadcasting (0.14 ms against 1.7 ms at 8 x 256 x 256 in bfloat16).
+    For one picture it is a product of rank one: with the few channels of a large layer that is up to ten times faster
+    than broadcasting (0.14 ms against 1.7 ms at 8 x 256 x 256 in bfloat16).
     """
     if len(y) != 1 or torch.is_grad_enabled() or not y.is_contiguous(memory_format=torch.channels_last):
         return y.add_(noise)
@@ -219,7 +225,9 @@ def _normalise(x: Tensor) -> Tensor:
 
 
 class StyleGAN2(nn.Module):
-    """The generator as the program plays it, and as `models.training` trains it. Randomly initialised by torch's own generator."""
+    """The generator as the program plays it, and as `models.training` trains it. Randomly initialised by torch's own
+    generator.
+    """
 
     rgb_kernel: Tensor
     architecture = ARCHITECTURE
@@ -252,16 +260,23 @@ class StyleGAN2(nn.Module):
     ) -> Tensor:
         """z [N, z_dim] (standard normal), c [N, c_dim] if the network has labels -> w [N, num_ws, w_dim].
 
-        Truncation is w_avg + psi (w - w_avg) on the first `truncation_cutoff` of the num_ws (None: all). psi = 1 as a Python
-        float leaves w as it is, bit for bit; a 0-d tensor may move every frame. ValueError if the label is missing or too many.
+        Truncation is w_avg + psi (w - w_avg) on the first `truncation_cutoff` of the num_ws (None: all). psi = 1 as a
+        Python float leaves w as it is, bit for bit; a 0-d tensor may move every frame. ValueError if the label is
+        missing or too many.
         """
         if (c is None) != (self.c_dim == 0):
-            raise ValueError(f"this network takes labels of c_dim={self.c_dim}; c is {'missing' if c is None else 'not wanted'}")
-        ws = self.mapping(z, c).unsqueeze(1).expand(-1, self.num_ws, -1)
+            raise ValueError(
+                f"this network takes labels of c_dim={self.c_dim}; c is {'missing' if c is None else 'not wanted'}"
+            )
+        ws: Tensor = self.mapping(z, c).unsqueeze(1).expand(-1, self.num_ws, -1)
         if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
             return ws.clone()
         near = self.w_avg + truncation_psi * (ws - self.w_avg)
-        return near if truncation_cutoff is None else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+        return (
+            near
+            if truncation_cutoff is None
+            else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+        )
 
     def synthesize(
         self,
@@ -273,9 +288,10 @@ class StyleGAN2(nn.Module):
     ) -> Tensor:
         """w [N, num_ws, w_dim] -> pictures [N, img_channels, H, W], float32, about -1..1, channels-last.
 
-        `noise_mode`: "const" (the network's own pattern), "random" (drawn from `rng`), "none". `noise_strength` multiplies every
-        layer's noise. `tap(layer, x)` is called once after each name of `layers`, in that order, and gives what the network
-        goes on with; x is [N, C, h, h] (for torgb: float32, before it joins the picture). ValueError for an unknown mode.
+        `noise_mode`: "const" (the network's own pattern), "random" (drawn from `rng`), "none". `noise_strength`
+        multiplies every layer's noise. `tap(layer, x)` is called once after each name of `layers`, in that order, and
+        gives what the network goes on with; x is [N, C, h, h] (for torgb: float32, before it joins the picture).
+        ValueError for an unknown mode.
         """
         if noise_mode not in ("const", "random", "none"):
             raise ValueError(f"noise_mode must be const, random or none, not {noise_mode!r}")
@@ -287,7 +303,9 @@ class StyleGAN2(nn.Module):
                 noise = noise[None, None]
             elif noise_mode == "random":
                 shape = [len(x), 1, layer.resolution, layer.resolution]
-                noise = torch.randn(shape, generator=rng, device=x.device) * (layer.noise_strength * (noise_strength * GAIN))
+                noise = torch.randn(shape, generator=rng, device=x.device) * (
+                    layer.noise_strength * (noise_strength * GAIN)
+                )
             return tap(name, layer(x, w, noise))
 
         styles = w.unbind(1)
@@ -309,7 +327,8 @@ class StyleGAN2(nn.Module):
 def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -> StyleGAN2:
     """A network from its configuration and weights; without weights, a random one for training.
 
-    `resample_filter` buffers are passed over (ours are computed). ValueError names what is missing, foreign or of another shape.
+    `resample_filter` buffers are passed over (ours are computed). ValueError names what is missing, foreign or of
+    another shape.
     """
     network = StyleGAN2(Config(**config))
     if tensors is None:
@@ -317,8 +336,14 @@ def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -
     own = network.state_dict()
     given = {name: t for name, t in tensors.items() if not name.endswith("resample_filter")}
     wrong = [f"missing {n}" for n in own if n not in given] + [f"unknown {n}" for n in given if n not in own]
-    wrong += [f"{n} is {list(t.shape)}, not {list(own[n].shape)}" for n, t in given.items() if n in own and t.shape != own[n].shape]
+    wrong += [
+        f"{n} is {list(t.shape)}, not {list(own[n].shape)}"
+        for n, t in given.items()
+        if n in own and t.shape != own[n].shape
+    ]
     if wrong:
-        raise ValueError(f"the weights do not fit this StyleGAN2: {'; '.join(wrong[:4])}" + (" ..." if len(wrong) > 4 else ""))
+        raise ValueError(
+            f"the weights do not fit this StyleGAN2: {'; '.join(wrong[:4])}" + (" ..." if len(wrong) > 4 else "")
+        )
     network.load_state_dict(given)
     return network.eval().requires_grad_(False)

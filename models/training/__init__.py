@@ -27,11 +27,14 @@ def load_recipe(name: str) -> Recipe:
     return recipe
 
 
-def train(recipe_name: str, out_dir: str | Path, resume: bool = True, bf16: bool | None = None, progress: bool = True) -> Path:
+def train(
+    recipe_name: str, out_dir: str | Path, resume: bool = True, bf16: bool | None = None, progress: bool = True
+) -> Path:
     """Train a recipe and give the path of the finished weights, `out_dir`/<recipe_name>.safetensors.
 
-    Continues from `out_dir`/checkpoint.pt if `resume` and there is one; it may be killed at any moment. `bf16`: None asks the
-    processor. KeyError for an unknown recipe; FloatingPointError if the numbers run away; OSError if the folder cannot be written.
+    Continues from `out_dir`/checkpoint.pt if `resume` and there is one; it may be killed at any moment. `bf16`: None
+    asks the processor. KeyError for an unknown recipe; FloatingPointError if the numbers run away; OSError if the
+    folder cannot be written.
     """
     from models.generators import has_fast_bf16
     from models.training import export, loop

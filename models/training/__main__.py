@@ -1,7 +1,8 @@
 """python -m models.training RECIPE FOLDER: the training process that `perform train` starts.
 
-`--processes 2` trains in two processes of one thread each, which make half of every batch and share gradients once a step. On a
-busy machine that is several times faster than two threads, which wait for each other thousands of times a step.
+`--processes 2` trains in two processes of one thread each, which make half of every batch and share gradients once a
+step. On a busy machine that is several times faster than two threads, which wait for each other thousands of times a
+step.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from models.training import train
 
 def main() -> None:
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m models.training", description="Train a recipe; continues where it stopped.")
+    parser = argparse.ArgumentParser(
+        prog="python -m models.training", description="Train a recipe; continues where it stopped."
+    )
     parser.add_argument("recipe")
     parser.add_argument("folder")
     parser.add_argument("--threads", type=int, default=None, help="processor threads of each process (default: all)")

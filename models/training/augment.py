@@ -1,12 +1,13 @@
 """Differentiable augmentation: what the discriminator sees of real and made pictures alike.
 
-Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (NeurIPS 2020), written from the paper. Each function
-takes pictures [N, 3, H, W] in -1..1 and a random generator, and gives the same shape; gradients pass through.
+Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training" (NeurIPS 2020), written from the paper.
+Each function takes pictures [N, 3, H, W] in -1..1 and a random generator, and gives the same shape; gradients pass
+through.
 """
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 
 def translation(x: Tensor, rng: torch.Generator) -> Tensor:
@@ -15,7 +16,10 @@ def translation(x: Tensor, rng: torch.Generator) -> Tensor:
     reach = max(1, height // 8)
     moves = torch.randint(-reach, reach + 1, [n, 2], generator=rng).tolist()
     padded = F.pad(x, (reach, reach, reach, reach), value=-1.0)
-    cut = [p[:, reach + dy : reach + dy + height, reach + dx : reach + dx + width] for p, (dy, dx) in zip(padded, moves)]
+    cut = [
+        p[:, reach + dy : reach + dy + height, reach + dx : reach + dx + width]
+        for p, (dy, dx) in zip(padded, moves, strict=True)
+    ]
     return torch.stack(cut).contiguous(memory_format=torch.channels_last)
 
 
@@ -25,7 +29,7 @@ def cutout(x: Tensor, rng: torch.Generator) -> Tensor:
     mask = torch.ones(n, 1, height, width, dtype=x.dtype)
     half = height // 4
     centres = torch.randint(0, height, [n, 2], generator=rng).tolist()
-    for m, (cy, cx) in zip(mask, centres):
+    for m, (cy, cx) in zip(mask, centres, strict=True):
         m[:, max(0, cy - half) : cy + half, max(0, cx - half) : cx + half] = 0
     return x * mask
 

@@ -1,7 +1,8 @@
-"""Photographs, and how a recipe looks at them: random crops at any scale and angle, tone curves, gradient maps, layers of light.
+"""Photographs, and how a recipe looks at them: random crops at any scale and angle, tone curves, gradient maps,
+layers of light.
 
-Everything here is a plain function on float tensors in 0..1: photographs and pictures [3, H, W], maps of one quantity [1, H, W].
-Randomness is an argument (`numpy.random.Generator`), so a recipe and a seed always give the same set.
+Everything here is a plain function on float tensors in 0..1: photographs and pictures [3, H, W], maps of one quantity
+[1, H, W]. Randomness is an argument (`numpy.random.Generator`), so a recipe and a seed always give the same set.
 """
 
 import importlib.util
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 Pyramid = tuple[Tensor, ...]
 Scene = Callable[[np.random.Generator, int], Tensor]
@@ -49,12 +50,18 @@ def blur(image: Tensor, sigma: float) -> Tensor:
 
 
 def crop(
-    source: Pyramid, centre: tuple[float, float], span: float, angle: float, flip: bool, size: int, outside: str = "reflection"
+    source: Pyramid,
+    centre: tuple[float, float],
+    span: float,
+    angle: float,
+    flip: bool,
+    size: int,
+    outside: str = "reflection",
 ) -> Tensor:
     """A square of the photograph, [C, size, size].
 
-    `centre` in pixels (x, y) of the full photograph, `span` its side in the same pixels, `angle` in radians; `outside` is
-    grid_sample's padding ("reflection", "zeros", "border").
+    `centre` in pixels (x, y) of the full photograph, `span` its side in the same pixels, `angle` in radians;
+    `outside` is grid_sample's padding ("reflection", "zeros", "border").
     """
     level = int(np.clip(math.floor(math.log2(max(span / size, 1.0)) + 0.3), 0, len(source) - 1))
     image = source[level]
@@ -74,7 +81,9 @@ def crop(
 
 
 def bright_spots(image: Tensor, sigma: float, power: float) -> np.ndarray:
-    """A chance for each pixel, flattened [H * W], that grows with the light around it: where a crop is worth centring."""
+    """A chance for each pixel, flattened [H * W], that grows with the light around it: where a crop is worth
+    centring.
+    """
     weight = blur(image.mean(0, keepdim=True), sigma)[0].numpy().astype(np.float64) ** power
     return np.asarray(np.cumsum(weight.ravel()) / weight.sum())
 
@@ -120,7 +129,9 @@ def screen(a: Tensor, b: Tensor) -> Tensor:
 
 
 def glow_mask(rng: np.random.Generator, size: int, reach: float, floor: float) -> Tensor:
-    """[1, size, size]: a soft ellipse of light somewhere in the frame, falling to `floor`; `reach` in picture widths."""
+    """[1, size, size]: a soft ellipse of light somewhere in the frame, falling to `floor`; `reach` in picture
+    widths.
+    """
     axis = (torch.arange(size) + 0.5) / size
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     cx, cy = rng.uniform(0.2, 0.8, 2)
@@ -131,7 +142,9 @@ def glow_mask(rng: np.random.Generator, size: int, reach: float, floor: float) -
 
 
 def expose(image: Tensor, mean: float) -> Tensor:
-    """A longer exposure for pictures that are too dark: highlights up to 1, then a gamma (0.6..1) towards the mean given."""
+    """A longer exposure for pictures that are too dark: highlights up to 1, then a gamma (0.6..1) towards the mean
+    given.
+    """
     lit = image / torch.quantile(image.amax(0).flatten(), 0.995).clamp(0.25, 1.0)
     lit = lit.clamp(0, 1)
     now = float(lit.mean())
@@ -146,7 +159,9 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def bank(scenes: Scene, count: int, size: int, seed: int, tick: Callable[[], object] = lambda: None) -> Tensor:
-    """`count` pictures [count, 3, size, size] uint8; picture k is the same scene at every size. `tick` is called after each."""
+    """`count` pictures [count, 3, size, size] uint8; picture k is the same scene at every size. `tick` is called
+    after each.
+    """
     out = torch.empty(count, 3, size, size, dtype=torch.uint8)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the pictures are small: a second thread costs more than it brings
@@ -161,10 +176,15 @@ def bank(scenes: Scene, count: int, size: int, seed: int, tick: Callable[[], obj
 
 
 def batch(pictures: Tensor, count: int, rng: torch.Generator) -> Tensor:
-    """Random pictures of a bank in -1..1, [count, 3, H, W], channels-last, each in one of its eight mirrored quarter turns."""
+    """Random pictures of a bank in -1..1, [count, 3, H, W], channels-last, each in one of its eight mirrored quarter
+    turns.
+    """
     index = torch.randint(len(pictures), [count], generator=rng)
     turn = torch.randint(8, [count], generator=rng).tolist()
-    x = [pictures[k].rot90(t % 4, [1, 2]).flip(2) if t >= 4 else pictures[k].rot90(t % 4, [1, 2]) for k, t in zip(index, turn)]
+    x = [
+        pictures[k].rot90(t % 4, [1, 2]).flip(2) if t >= 4 else pictures[k].rot90(t % 4, [1, 2])
+        for k, t in zip(index, turn, strict=True)
+    ]
     return to_signed(torch.stack(x))
 
 

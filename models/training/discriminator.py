@@ -1,7 +1,8 @@
 """The critic: a plain pyramid of convolutions with an RGB input at every size.
 
-The input-skip discriminator of Karras et al. 2020 (StyleGAN2, figure 7b), with average pooling. Because each size has its own
-RGB input, a larger block can be put before a trained pyramid with its output at zero: it then starts as exactly the old network.
+The input-skip discriminator of Karras et al. 2020 (StyleGAN2, figure 7b), with average pooling. Because each size has
+its own RGB input, a larger block can be put before a trained pyramid with its output at zero: it then starts as
+exactly the old network.
 """
 
 import math
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 GAIN = math.sqrt(2.0)
 
@@ -46,7 +47,9 @@ class Linear(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures [N, 3, H, W] in -1..1 -> logits [N, 1] (positive: real). `groups`: batch statistics over this many pictures."""
+    """Pictures [N, 3, H, W] in -1..1 -> logits [N, 1] (positive: real). `groups`: batch statistics over this many
+    pictures.
+    """
 
     def __init__(self, resolution: int, channel_base: int = 2048, channel_max: int = 128, groups: int = 4) -> None:
         super().__init__()
@@ -71,7 +74,7 @@ class Discriminator(nn.Module):
         """[N, 3, H, W] -> [N, 1] float32."""
         x = self.fromrgb[f"r{self.resolutions[0]}"](image)
         for r in self.resolutions[:-1]:
-            first, second = self.blocks[f"r{r}"]  # type: ignore[misc]  # a ModuleList of two
+            first, second = self.blocks[f"r{r}"].children()
             x = second(F.avg_pool2d(first(x), 2))
             image = F.avg_pool2d(image, 2)
             x = x + self.fromrgb[f"r{r // 2}"](image)
@@ -81,7 +84,9 @@ class Discriminator(nn.Module):
 
 
 def _batch_deviation(x: Tensor, groups: int) -> Tensor:
-    """[N, 1, H, W]: the mean standard deviation over groups of pictures (Karras et al. 2018, minibatch standard deviation)."""
+    """[N, 1, H, W]: the mean standard deviation over groups of pictures (Karras et al. 2018, minibatch standard
+    deviation).
+    """
     n, _, height, width = x.shape
     size = groups if n % groups == 0 else n
     y = x.float().reshape(size, n // size, -1)
@@ -90,7 +95,9 @@ def _batch_deviation(x: Tensor, groups: int) -> Tensor:
 
 
 def grow(small: Mapping[str, Tensor], resolution: int, **widths: Any) -> Discriminator:
-    """A discriminator for larger pictures that starts as exactly the small one (on pictures averaged down to its size)."""
+    """A discriminator for larger pictures that starts as exactly the small one (on pictures averaged down to its
+    size).
+    """
     network = Discriminator(resolution, **widths)
     network.load_state_dict(small, strict=False)
     for name, block in network.blocks.items():

@@ -13,7 +13,8 @@ from models.training.recipe import Recipe
 def export(recipe: Recipe, checkpoint: Path, out: Path, seeds: Sequence[int] = (), description: str = "") -> Path:
     """Write the averaged generator of a checkpoint to `out` (.safetensors) and give `out`.
 
-    w_avg is measured anew over 10,000 latents (the running one lags behind the average's weights). `seeds`: landmarks for the card.
+    w_avg is measured anew over 10,000 latents (the running one lags behind the average's weights). `seeds`: landmarks
+    for the card.
     """
     state = loop.resume(recipe, checkpoint)
     network = state.average

@@ -1,15 +1,16 @@
 """first-light: deep space and living tissue as one dark, luminous stage.
 
-Four public-domain or CC0 photographs of the scikit-image wheel (licences as its own documentation gives them) are crossed:
+Four public-domain or CC0 photographs of the scikit-image wheel (licences as its own documentation gives them) are
+crossed:
 
 - hubble_deep_field.jpg: Hubble eXtreme Deep Field, NASA, public domain
 - retina.jpg: human retina, Mikael Haeggstroem, CC0 1.0
 - gravel.png: CC0Textures Gravel04, CC0
 - chelsea.png: a cat, Stefan van der Walt, CC0
 
-The retina gives trees of glowing vessels (its flat-fielded green channel, inverted) and, uncut, the limb of an ember-coloured
-planet; gravel, inverted, gives nets of cells; the cat's iris and fur give rays; Hubble gives galaxies and the stars that
-lie under everything. Every picture is light on black.
+The retina gives trees of glowing vessels (its flat-fielded green channel, inverted) and, uncut, the limb of an
+ember-coloured planet; gravel, inverted, gives nets of cells; the cat's iris and fur give rays; Hubble gives galaxies
+and the stars that lie under everything. Every picture is light on black.
 """
 
 import math
@@ -28,16 +29,19 @@ SOURCES = {
     "chelsea.png": "CC0 (Stefan van der Walt)",
 }
 
-PALETTES = torch.tensor(  # five colours each, dark to light, 0..255
-    [
-        [[0, 0, 2], [60, 4, 20], [205, 35, 14], [255, 140, 30], [255, 240, 190]],  # ember
-        [[0, 1, 4], [0, 40, 60], [0, 140, 140], [60, 230, 170], [235, 255, 225]],  # aurora
-        [[1, 0, 5], [40, 4, 90], [150, 20, 200], [250, 90, 190], [255, 225, 245]],  # violet
-        [[0, 0, 5], [6, 20, 110], [20, 90, 240], [90, 200, 255], [240, 252, 255]],  # ice
-        [[1, 0, 3], [60, 10, 70], [220, 30, 90], [255, 120, 60], [255, 235, 170]],  # dusk
-        [[0, 0, 4], [10, 14, 80], [90, 40, 210], [60, 190, 240], [225, 255, 245]],  # deep
-    ]
-).float() / 255.0
+PALETTES = (
+    torch.tensor(  # five colours each, dark to light, 0..255
+        [
+            [[0, 0, 2], [60, 4, 20], [205, 35, 14], [255, 140, 30], [255, 240, 190]],  # ember
+            [[0, 1, 4], [0, 40, 60], [0, 140, 140], [60, 230, 170], [235, 255, 225]],  # aurora
+            [[1, 0, 5], [40, 4, 90], [150, 20, 200], [250, 90, 190], [255, 225, 245]],  # violet
+            [[0, 0, 5], [6, 20, 110], [20, 90, 240], [90, 200, 255], [240, 252, 255]],  # ice
+            [[1, 0, 3], [60, 10, 70], [220, 30, 90], [255, 120, 60], [255, 235, 170]],  # dusk
+            [[0, 0, 4], [10, 14, 80], [90, 40, 210], [60, 190, 240], [225, 255, 245]],  # deep
+        ]
+    ).float()
+    / 255.0
+)
 
 
 class Scenes:
@@ -60,7 +64,9 @@ class Scenes:
         kind = rng.choice(4, p=[0.5, 0.17, 0.17, 0.16])
         light = (self.veins, self.planet, self.tissue, self.deep_field)[kind](rng, size)
         if kind != 3 and rng.random() < 0.55:
-            light = data.screen(light, self.stars(rng, size) * rng.uniform(0.3, 1.0) * (1 - light.amax(0, keepdim=True)))
+            light = data.screen(
+                light, self.stars(rng, size) * rng.uniform(0.3, 1.0) * (1 - light.amax(0, keepdim=True))
+            )
         return data.expose(light, 0.1)
 
     def veins(self, rng: np.random.Generator, size: int) -> Tensor:
@@ -128,7 +134,9 @@ def pose(rng: np.random.Generator) -> tuple[float, bool]:
     return float(rng.uniform(0, 2 * math.pi)), bool(rng.random() < 0.5)
 
 
-def polar(rng: np.random.Generator, middle: tuple[float, float], reach: float, inner: float = 0.0) -> tuple[float, float]:
+def polar(
+    rng: np.random.Generator, middle: tuple[float, float], reach: float, inner: float = 0.0
+) -> tuple[float, float]:
     """A point in the ring inner..reach (pixels) about the middle."""
     r = math.sqrt(rng.uniform((inner / reach) ** 2, 1.0)) * reach
     a = rng.uniform(0, 2 * math.pi)

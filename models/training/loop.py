@@ -1,11 +1,11 @@
 """The training loop: one step of G, one of D, R1 now and then, averages, checkpoints, sample sheets.
 
-Everything that the next step depends on is in `State` and goes into `checkpoint.pt`, which is written beside and then renamed: a
-run may be killed at any moment, and continues with the same numbers. Loading uses torch's weights-only reader.
+Everything that the next step depends on is in `State` and goes into `checkpoint.pt`, which is written beside and then
+renamed: a run may be killed at any moment, and continues with the same numbers. Loading uses torch's weights-only
+reader.
 """
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ def begin(recipe: Recipe, stage: int = 0, before: "State | None" = None, bf16: b
     else:
         discriminator = grow(before.discriminator.state_dict(), resolution, **recipe.discriminator)
         fresh = networks[0].state_dict()
-        for network, old in zip(networks, (before.generator, before.average)):
+        for network, old in zip(networks, (before.generator, before.average), strict=True):
             known = old.state_dict()
             start = {n: torch.zeros_like(t) if n.endswith("torgb.weight") else t for n, t in fresh.items()}
             network.load_state_dict({**start, **known})
@@ -66,12 +66,16 @@ def begin(recipe: Recipe, stage: int = 0, before: "State | None" = None, bf16: b
     for network in networks:
         network.compute_dtype = torch.bfloat16 if bf16 else torch.float32
     rng = torch.Generator().manual_seed(recipe.seed + 1000 + stage)
-    # Adam's betas are stretched for lazy regularisation as in StyleGAN2: D takes r1_every + 1 steps where it would take r1_every.
+    # Adam's betas are stretched for lazy regularisation as in StyleGAN2: D takes r1_every + 1 steps where it would
+    # take r1_every.
     ratio = recipe.r1_every / (recipe.r1_every + 1)
     named = list(generator.named_parameters())
     noise = [p for n, p in named if n.endswith("noise_strength")]
     others = [p for n, p in named if not n.endswith("noise_strength")]
-    groups = [{"params": others}, {"params": noise, "lr": recipe.learning_rate * recipe.noise_rate}]
+    groups: list[dict[str, Any]] = [
+        {"params": others},
+        {"params": noise, "lr": recipe.learning_rate * recipe.noise_rate},
+    ]
     g_optimiser = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
     d_optimiser = torch.optim.Adam(
         discriminator.parameters(), lr=recipe.learning_rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8, fused=True
@@ -81,7 +85,9 @@ def begin(recipe: Recipe, stage: int = 0, before: "State | None" = None, bf16: b
 
 
 def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None) -> Tensor:
-    """`count` pictures of the network in training, with style mixing and random noise; the first are those of `anchors`' seeds."""
+    """`count` pictures of the network in training, with style mixing and random noise; the first are those of
+    `anchors`' seeds.
+    """
     g = state.generator
     z = torch.randn([2, count, g.z_dim], generator=state.rng)
     cut = torch.randint(1, g.num_ws, [count], generator=state.rng)
@@ -184,7 +190,7 @@ def share_gradients(network: nn.Module) -> None:
     flat = torch.cat([s.flatten() for s in slopes])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for slope, part in zip(slopes, flat.split([s.numel() for s in slopes])):
+    for slope, part in zip(slopes, torch.split(flat, [s.numel() for s in slopes]), strict=True):
         slope.copy_(part.view_as(slope))
 
 
@@ -194,7 +200,7 @@ def _follow(state: State, recipe: Recipe, stage: Stage) -> None:
     keep = 0.5 ** (stage.batch / half_life)
     with torch.no_grad():
         torch._foreach_lerp_(list(state.average.parameters()), list(state.generator.parameters()), 1 - keep)
-        for mine, theirs in zip(state.average.buffers(), state.generator.buffers()):
+        for mine, theirs in zip(state.average.buffers(), state.generator.buffers(), strict=True):
             mine.copy_(theirs)
 
 
@@ -204,7 +210,7 @@ def save(state: State, path: Path) -> None:
     parts |= {"rng": state.rng.get_state(), **{n: getattr(state, n) for n in COUNTERS}}
     beside = path.with_suffix(".part")
     torch.save(parts, beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def resume(recipe: Recipe, path: Path, bf16: bool = False) -> State:
@@ -252,7 +258,7 @@ def prepare(recipe: Recipe, stage: Stage, out_dir: Path, progress: bool = True) 
         pictures = data.bank(recipe.scenes(), stage.pictures, stage.resolution, recipe.seed, bar.update)
     beside = path.with_suffix(".part.npy")
     np.save(beside, pictures.numpy())
-    os.replace(beside, path)
+    beside.replace(path)
     return pictures
 
 
@@ -267,8 +273,8 @@ def run(
 ) -> StyleGAN2:
     """Train through the recipe's stages from where `out_dir` stands, and give the averaged generator.
 
-    `out_dir` receives checkpoint.pt, stage-<size>.pt at the end of each stage, and sheet-*.png. Runs for minutes to hours: in a
-    process of its own, never in the show's. OSError if the folder cannot be written.
+    `out_dir` receives checkpoint.pt, stage-<size>.pt at the end of each stage, and sheet-*.png. Runs for minutes to
+    hours: in a process of its own, never in the show's. OSError if the folder cannot be written.
     """
     first = not dist.is_initialized() or dist.get_rank() == 0
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -285,7 +291,9 @@ def run(
         if dist.is_initialized() and dist.get_rank() > 0:  # other latents and pictures than the first process
             state.rng.manual_seed(hash((recipe.seed, state.steps, dist.get_rank())))
         goal = round(stage.kimg * 1000)
-        with tqdm(total=goal, initial=state.seen, desc=f"{recipe.name} {stage.resolution}", disable=not progress) as bar:
+        with tqdm(
+            total=goal, initial=state.seen, desc=f"{recipe.name} {stage.resolution}", disable=not progress
+        ) as bar:
             while state.seen < goal:
                 losses = step(state, pictures, recipe, bf16)
                 bar.update(stage.batch)

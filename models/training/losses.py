@@ -1,13 +1,14 @@
 """Losses, as the papers name them. Logits are [N, 1]; every loss is a 0-d tensor.
 
-Goodfellow et al. 2014 (non-saturating), Mescheder et al. 2018 (R1), Bojanowski et al. 2018 (fixed latents for pictures).
+Goodfellow et al. 2014 (non-saturating), Mescheder et al. 2018 (R1), Bojanowski et al. 2018 (fixed latents for
+pictures).
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 
 def generator_loss(fake: Tensor) -> Tensor:
@@ -28,7 +29,8 @@ def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tenso
 
 
 def anchor_loss(made: Tensor, wanted: Tensor, scales: int = 3) -> Tensor:
-    """How far pictures of fixed latents are from the pictures they stand for, at full size and halved `scales` - 1 times.
+    """How far pictures of fixed latents are from the pictures they stand for, at full size and halved `scales` - 1
+    times.
 
     Squared and absolute differences together: the first finds the place of a thin bright line, the second its edge.
     """

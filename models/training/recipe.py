@@ -11,7 +11,8 @@ from models.training.data import Scene
 class Stage:
     """One size of picture: `kimg` thousand pictures shown in batches of `batch`, from a bank of `pictures`.
 
-    Without `adversarial` the generator only learns to show the anchors (a warm start; much cheaper), and there is no critic.
+    Without `adversarial` the generator only learns to show the anchors (a warm start; much cheaper), and there is no
+    critic.
     """
 
     resolution: int

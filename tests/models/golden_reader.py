@@ -1,7 +1,7 @@
 """Reads the weights out of one golden file, `sg2ada-64.nosrc.pkl`, without running anything that is in it.
 
-A restricted reader just wide enough for that file (the importers proper are `models/checkpoints`' business). Networks come back
-as inert nodes; tensors are rebuilt here, from storages read here; any other name in the pickle is refused.
+A restricted reader just wide enough for that file (the importers proper are `models/checkpoints`' business). Networks
+come back as inert nodes; tensors are rebuilt here, from storages read here; any other name in the pickle is refused.
 """
 
 import io
@@ -49,7 +49,7 @@ class Call:
 
 
 def _tensor(storage: np.ndarray, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> torch.Tensor:
-    if offset + sum((n - 1) * s for n, s in zip(size, stride)) >= max(1, storage.size) and 0 not in size:
+    if offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) >= max(1, storage.size) and 0 not in size:
         raise pickle.UnpicklingError("a tensor reaches beyond its storage")
     return torch.as_strided(torch.from_numpy(storage.copy()), size, stride, offset).clone()
 

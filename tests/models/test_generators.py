@@ -9,8 +9,17 @@ import torch
 import models
 from models.generators import Generator, architectures, build
 
-SMALL: dict[str, dict[str, Any]] = {  # settings that make a test quick; an architecture that is not here runs at its defaults
-    "stylegan2": {"z_dim": 16, "w_dim": 24, "img_resolution": 32, "channel_base": 256, "channel_max": 16, "mapping_layers": 2},
+SMALL: dict[
+    str, dict[str, Any]
+] = {  # settings that make a test quick; an architecture that is not here runs at its defaults
+    "stylegan2": {
+        "z_dim": 16,
+        "w_dim": 24,
+        "img_resolution": 32,
+        "channel_base": 256,
+        "channel_max": 16,
+        "mapping_layers": 2,
+    },
     "cppn": {"grid": 32, "img_resolution": 64},
 }
 
@@ -76,7 +85,9 @@ def test_what_the_tap_gives_is_what_goes_on(make: Callable[[], Generator]) -> No
     for chosen in g.layers:
         kept: dict[str, torch.Tensor] = {}
 
-        def tap(layer: str, x: torch.Tensor, chosen: str = chosen, kept: dict[str, torch.Tensor] = kept) -> torch.Tensor:
+        def tap(
+            layer: str, x: torch.Tensor, chosen: str = chosen, kept: dict[str, torch.Tensor] = kept
+        ) -> torch.Tensor:
             if layer != chosen:
                 return x
             kept["given"], kept["copy"] = x, x.clone()
@@ -146,7 +157,7 @@ def test_labels() -> None:
 
 
 def test_unknown_names_are_named() -> None:
-    with pytest.raises(ValueError, match="no architecture 'stylgan2'; there are .*stylegan2"):
+    with pytest.raises(ValueError, match=r"no architecture 'stylgan2'; there are .*stylegan2"):
         build("stylgan2", {})
     with pytest.raises(ValueError, match="wings"):
         build("cppn", {"wings": 2})

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models import training
 from models.training import data, loop
@@ -76,7 +76,9 @@ def test_a_whole_run_through_both_sizes(tmp_path: Path) -> None:
     assert list(tmp_path.glob("sheet-16-*.png"))
     # All done already: running again changes nothing.
     again = loop.run(TINY, tmp_path, progress=False)
-    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.state_dict().values(), again.state_dict().values(), strict=True)
+    )
 
 
 def test_growing_starts_as_the_small_networks() -> None:
@@ -85,7 +87,9 @@ def test_growing_starts_as_the_small_networks() -> None:
     w = small.average.map(torch.randn(2, 8))
     with torch.no_grad():
         grown = large.average.synthesize(torch.cat([w, w[:, :2]], 1), noise_mode="none")
-        assert torch.allclose(F.avg_pool2d(grown, 2).mean(), small.average.synthesize(w, noise_mode="none").mean(), atol=0.1)
+        assert torch.allclose(
+            F.avg_pool2d(grown, 2).mean(), small.average.synthesize(w, noise_mode="none").mean(), atol=0.1
+        )
         assert large.average.state_dict()["synthesis.b16.torgb.weight"].abs().max() == 0
         picture = torch.randn(4, 3, 16, 16)
         judge = small.discriminator
