@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def test_random_bytes_give_only_playable_values(data: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def jack() -> Iterator[str]:
+def jack() -> Iterator[subprocess.Popen[bytes]]:
     """A JACK server with no sound card, under a name of its own."""
     jackd = need("jackd", "jackd2")
     name = f"hands{os.getpid()}"
@@ -77,7 +78,7 @@ def jack() -> Iterator[str]:
         sleep(0.5)
         if server.poll() is not None:
             pytest.skip(f"jackd does not start here (exit status {server.returncode})")
-        yield name
+        yield server
     finally:
         server.kill()
         server.wait()
@@ -144,7 +145,7 @@ def stop_sender(sender: subprocess.Popen[bytes]) -> None:
         sender.wait()
 
 
-def test_a_real_port_and_its_loss_and_return(jack: str) -> None:
+def test_a_real_port_and_its_loss_and_return(jack: subprocess.Popen[bytes]) -> None:
     clock, problems = WallClock(), Problems()
     sender = start_sender()
     source = None
@@ -166,3 +167,22 @@ def test_a_real_port_and_its_loss_and_return(jack: str) -> None:
             source.close()
         if sender.poll() is None:
             stop_sender(sender)
+
+
+def test_a_server_that_hangs_does_not_hold_the_show(jack: subprocess.Popen[bytes]) -> None:
+    clock = WallClock()
+    jack.send_signal(signal.SIGSTOP)
+    try:
+        source = MidiSource(clock, Problems())
+        longest = 0.0
+        while clock.now() < 2.0:
+            tick = clock.tick()
+            source.poll(tick)
+            longest = max(longest, tick.dt)
+            sleep(clock.left())
+        before = clock.now()
+        source.close()
+        assert clock.now() - before < 5.0
+        assert longest < 1.0
+    finally:
+        jack.send_signal(signal.SIGCONT)

@@ -170,6 +170,7 @@ def test_live_never_waits_but_leaves_out_and_says_so(tmp_path: Path, monkeypatch
     hold.set()
     recorder.close()
     assert len(decoded(tmp_path / "live.mp4")) == recorder.frames == 200 - recorder.dropped
+    assert not problems.current, "it is well again when the file is complete"
 
 
 def test_offline_waits_and_leaves_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
