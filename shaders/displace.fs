@@ -12,8 +12,8 @@
     {"NAME": "speed", "TYPE": "float", "MIN": -2, "MAX": 2, "DEFAULT": 0.15, "UNIT": "waves/s", "PHASE": 100, "LABEL": "how fast the swell runs"}
   ],
   "PASSES": [
-    {"TARGET": "small", "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
-    {"TARGET": "smooth_light", "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
+    {"TARGET": "small", "FLOAT": true, "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
+    {"TARGET": "smooth_light", "FLOAT": true, "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
     {}
   ]
 }*/

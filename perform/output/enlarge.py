@@ -134,7 +134,7 @@ void main() {
         }
     }
     vec3 c = sum / total;
-    c = mix(c, clamp(c, low, high), 0.8);
+    c = mix(c, clamp(c, low, high), 0.9);
     if (wrap == 2) {
         vec2 inside = step(-0.5, place) * step(place, count - 0.5);
         c *= inside.x * inside.y;
@@ -159,6 +159,7 @@ class Enlarge:
         self._grainy = Pass(ctx, code.replace("core\n", "core\n#define GRAIN\n", 1))
         self._raw: Target | None = None
         self._smoothed: Target | None = None
+        self._version = -1
 
     def draw(
         self,
@@ -170,13 +171,10 @@ class Enlarge:
         a: float,
         grain: float,
         seed: int,
+        version: int,
     ) -> None:
         """Fill `canvas`; the words are those of `fit.py`."""
-        raw, smoothed = self._room(picture.size)
-        self._tensor.sample("image", picture)
-        self._tensor.draw(raw.framebuffer)
-        self._smooth.sample("image", raw.texture)
-        self._smooth.draw(smoothed.framebuffer)
+        smoothed = self._lines(picture, version)
         zoom = min(canvas.size[axis] / (picture.size[axis] * scale[axis]) for axis in (0, 1))
         program = self._grainy if grain > 0.0 else self._plain
         program.sample("image", picture)
@@ -194,10 +192,22 @@ class Enlarge:
             },
         )
 
+    def _lines(self, picture: moderngl.Texture, version: int) -> Target:
+        """Where the lines of the picture run: worked out once a picture, however often it is shown."""
+        raw, smoothed = self._room(picture.size)
+        if version != self._version:
+            self._version = version
+            self._tensor.sample("image", picture)
+            self._tensor.draw(raw.framebuffer)
+            self._smooth.sample("image", raw.texture)
+            self._smooth.draw(smoothed.framebuffer)
+        return smoothed
+
     def _room(self, size: Size) -> tuple[Target, Target]:
         if self._raw is None or self._smoothed is None or self._raw.size != size:
             self.release_room()
             self._raw, self._smoothed = target(self._ctx, size, "f2"), target(self._ctx, size, "f2")
+            self._version = -1
         return self._raw, self._smoothed
 
     def release_room(self) -> None:

@@ -111,22 +111,31 @@ def extent(fit: str, picture: Size, wall: Size) -> tuple[float, float]:
 class Fit:
     """Draws a picture (top row first) into a canvas (bottom row first), scaled. Main thread."""
 
-    def __init__(self, ctx: moderngl.Context) -> None:
+    def __init__(self, ctx: moderngl.Context, *, fine: bool = True) -> None:
+        """Without `fine` enlarging is the plain cubic, for machines that are short of time."""
         self._ctx = ctx
         self._passes: dict[tuple[int, int, bool], Pass] = {}
         self._between: Target | None = None
-        self._enlarge = Enlarge(ctx)
+        self._enlarge = Enlarge(ctx) if fine else None
 
     def draw(
-        self, picture: moderngl.Texture, canvas: Target, *, fit: str, sharpen: float, grain: float, seed: int
+        self,
+        picture: moderngl.Texture,
+        canvas: Target,
+        *,
+        fit: str,
+        sharpen: float,
+        grain: float,
+        seed: int,
+        version: int,
     ) -> None:
-        """Fill `canvas`. `seed` moves the grain: the number of the frame."""
+        """Fill `canvas`. `seed` moves the grain; `version` tells a new picture from an old one."""
         (width, height), (across, up) = picture.size, canvas.size
         scale = extent(fit, (width, height), canvas.size)
         wrap = {"mirror": MIRROR, "contain": BLACK}.get(fit, CLAMP)
         a, seed = -0.5 - 0.5 * sharpen, seed & 0xFFFFFFFF
-        if width * scale[0] <= across + 0.5 and height * scale[1] <= up + 0.5:
-            self._enlarge.draw(picture, canvas, scale=scale, wrap=wrap, a=a, grain=grain, seed=seed)
+        if self._enlarge is not None and width * scale[0] <= across + 0.5 and height * scale[1] <= up + 0.5:
+            self._enlarge.draw(picture, canvas, scale=scale, wrap=wrap, a=a, grain=grain, seed=seed, version=version)
             return
         if self._between is None or self._between.size != (across, height):
             if self._between is not None:
@@ -166,7 +175,8 @@ class Fit:
 
     def release(self) -> None:
         """Give everything back."""
-        self._enlarge.release()
+        if self._enlarge is not None:
+            self._enlarge.release()
         for program in self._passes.values():
             program.release()
         if self._between is not None:

@@ -11,7 +11,7 @@ from perform.engine.clock import Tick
 from perform.engine.frame import Frame
 from perform.engine.parameters import Values
 from perform.engine.problems import Problems
-from perform.output.canvas import Pass, Pixels, Size, Target, target
+from perform.output.canvas import Pass, Pixels, Size, Target, is_software, target
 from perform.output.chain import Chain
 from perform.output.fit import Fit
 from perform.output.readback import Readback
@@ -76,7 +76,7 @@ class Stage:
         self.wall, self.chain, self.problems = wall, chain, problems
         self.overlay, self.recorder, self.canvas = overlay, recorder, canvas
         self.texture = FrameTexture(wall.ctx)
-        self._fit = Fit(wall.ctx)
+        self._fit = Fit(wall.ctx, fine=canvas is None or not is_software(wall.ctx))
         self._standby = Standby(wall.ctx)
         self._show = Pass(wall.ctx, SHOW)
         self._readback = Readback(wall.ctx)
@@ -164,6 +164,7 @@ class Stage:
                 sharpen=values["output.sharpen"],
                 grain=values["output.grain"],
                 seed=tick.index,
+                version=self.texture.uploads,
             )
         if self._arrived < 1.0:
             self._standby.draw(source, tick.time, 1.0 - max(self._arrived, 0.0) ** 2)

@@ -30,13 +30,13 @@ def full(name: str, knob: str) -> str:
     return f"shader.{name}.{knob}"
 
 
-def lively(name: str) -> dict[str, float | str]:
-    """Every fader half way from its default to its far end, so that no knob is idle because of another."""
+def lively(name: str, way: float = 0.5) -> dict[str, float | str]:
+    """Every fader part of the way from its default to its far end, so that no knob is idle because of another."""
     values: dict[str, float | str] = {}
     for knob in KNOBS[name]:
         if knob.kind == "float" and knob.name != "amount":
             far = knob.high if knob.high - knob.default >= knob.default - knob.low else knob.low
-            values[full(name, knob.name)] = 0.5 * (knob.default + far)
+            values[full(name, knob.name)] = knob.default + way * (far - knob.default)
     return values
 
 
@@ -114,7 +114,7 @@ def test_two_runs_are_equal(show: Show, name: str) -> None:
 @pytest.mark.gl
 @pytest.mark.parametrize("name", NAMES)
 def test_the_golden_picture(show: Show, name: str) -> None:
-    show.again([name], lively(name))
+    show.again([name], lively(name, 0.2))
     drawn = show.run(FRAMES)[..., :3]
     path = GOLDEN / f"{name}.png"
     if os.environ.get("PERFORM_GOLDEN") == "write":

@@ -23,13 +23,19 @@ pytestmark = pytest.mark.gl
 
 
 def fitted(
-    wall: OffscreenWall, pixels: Pixels, size: Size, fit: str, sharpen: float = 0.0, grain: float = 0.0
+    wall: OffscreenWall,
+    pixels: Pixels,
+    size: Size,
+    fit: str,
+    sharpen: float = 0.0,
+    grain: float = 0.0,
+    fine: bool = True,
 ) -> Pixels:
     """A picture scaled, top row first."""
-    upload, fitter, canvas = FrameTexture(wall.ctx), Fit(wall.ctx), target(wall.ctx, size)
+    upload, fitter, canvas = FrameTexture(wall.ctx), Fit(wall.ctx, fine=fine), target(wall.ctx, size)
     texture = upload.update(Frame(pixels, Tick(0, 0.0, 0.0)))
     assert texture is not None
-    fitter.draw(texture, canvas, fit=fit, sharpen=sharpen, grain=grain, seed=1)
+    fitter.draw(texture, canvas, fit=fit, sharpen=sharpen, grain=grain, seed=1, version=1)
     raw = np.frombuffer(canvas.framebuffer.read(components=4, alignment=1), np.uint8).reshape(size[1], size[0], 4)
     for part in (upload, fitter, canvas):
         part.release()
@@ -38,18 +44,20 @@ def fitted(
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("sharpen", [0.0, 1.0])
-def test_an_equal_size_is_exactly_the_picture(wall: OffscreenWall, fit: str, sharpen: float) -> None:
+@pytest.mark.parametrize("fine", [True, False])
+def test_an_equal_size_is_exactly_the_picture(wall: OffscreenWall, fit: str, sharpen: float, fine: bool) -> None:
     pixels = picture(side=48)
-    assert (fitted(wall, pixels, (48, 48), fit, sharpen) == pixels).all()
+    assert (fitted(wall, pixels, (48, 48), fit, sharpen, fine=fine) == pixels).all()
 
 
-def test_the_ways_to_fill_a_wide_wall(wall: OffscreenWall) -> None:
+@pytest.mark.parametrize("fine", [True, False])
+def test_the_ways_to_fill_a_wide_wall(wall: OffscreenWall, fine: bool) -> None:
     pixels = picture(side=64)
-    wide = fitted(wall, pixels, (128, 64), "mirror")
+    wide = fitted(wall, pixels, (128, 64), "mirror", fine=fine)
     assert (wide[:, 32:96] == pixels).all(), "the picture itself in the middle"
     assert (wide[:, :32] == pixels[:, :32][:, ::-1]).all(), "mirrored on its left"
     assert (wide[:, 96:] == pixels[:, 32:][:, ::-1]).all(), "mirrored on its right"
-    boxed = fitted(wall, pixels, (128, 64), "contain")
+    boxed = fitted(wall, pixels, (128, 64), "contain", fine=fine)
     assert (boxed[:, 32:96] == pixels).all()
     assert (boxed[:, :32, :3] == 0).all()
     assert (boxed[:, 96:, :3] == 0).all()
@@ -60,14 +68,37 @@ def test_the_ways_to_fill_a_wide_wall(wall: OffscreenWall) -> None:
     assert extent("cover", (64, 64), (128, 64)) == (1.0, 0.5)
 
 
-def test_enlarging_is_smooth_and_does_not_ring(wall: OffscreenWall) -> None:
+@pytest.mark.parametrize("fine", [True, False])
+def test_enlarging_is_smooth_and_does_not_ring(wall: OffscreenWall, fine: bool) -> None:
     edge = np.full((32, 32, 4), 60, np.uint8)
     edge[:, 16:] = 200
-    row = fitted(wall, edge, (320, 320), "stretch", 0.5)[160, :, 0].astype(int)
+    row = fitted(wall, edge, (320, 320), "stretch", 0.5, fine=fine)[160, :, 0].astype(int)
     assert row.min() >= 56
     assert row.max() <= 204
     assert (np.diff(row) >= -4).all()
     assert np.abs(np.diff(row)).max() < 40, "no hard step"
+
+
+def test_slanted_lines_have_no_stairs(wall: OffscreenWall) -> None:
+    """A slanted edge eight times larger: how far its middle strays from a straight line, in pixels of the wall."""
+    y, x = np.mgrid[0:40, 0:40]
+    edge = np.full((40, 40, 4), 255, np.uint8)
+    edge[..., :3] = np.where(x * 5 > y * 2 + 60, 220, 30)[..., None]  # hard pixels, as bad as it gets
+    strays = []
+    for fine in (True, False):
+        large = fitted(wall, edge, (320, 320), "stretch", 0.3, fine=fine)[60:260, :, 0].astype(float)
+        middle = (large < 125).sum(axis=1)
+        rows = np.arange(len(middle))
+        strays.append(np.abs(middle - np.polyval(np.polyfit(rows, middle, 1), rows)).mean())
+    assert strays[0] < 0.7 * strays[1], strays
+
+
+def test_mirrored_lines_are_mirrored(wall: OffscreenWall) -> None:
+    """Directions turn over with the picture: the two halves of a mirrored wall agree."""
+    wide = fitted(wall, picture(side=32), (512, 128), "mirror", 0.3).astype(int)
+    middle = wide[:, 192:320]
+    assert np.abs(wide[:, 64:192] - middle[:, ::-1]).max() <= 3
+    assert np.abs(wide[:, 320:448] - middle[:, ::-1]).max() <= 3
 
 
 def test_making_smaller_does_not_flicker(wall: OffscreenWall) -> None:
