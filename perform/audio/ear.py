@@ -29,6 +29,7 @@ from perform.engine.signals import Event, EventQueue
 Floats = NDArray[np.float32]
 
 POLL = 0.002  # seconds between looks at the ring: 1 ms of latency on average for 1 % of a core
+TEND = 0.02  # seconds between looks at the child
 LONGEST_HUSH = 0.1  # seconds without a block after which we hear silence, so that the features decay
 
 
@@ -121,10 +122,9 @@ class LiveEar:
 
     def _run(self) -> None:
         analysis: Analysis | None = None
-        heard_until = machine_time()
+        heard_until = tended = 0.0
         try:
             while not self._stop.is_set():
-                self._device.tend()
                 block = self._device.read()
                 if block is not None:
                     if analysis is None or analysis.rate != self._device.rate:
@@ -134,11 +134,14 @@ class LiveEar:
                     heard_until = max(block.time, heard_until)
                     continue
                 now = machine_time()
-                if analysis is not None and now - heard_until > LONGEST_HUSH:
-                    quiet = np.zeros((int((now - heard_until) * analysis.rate), 1), np.float32)
-                    self._say(analysis.feed(quiet[: 4 * analysis.rate], now - self._clock.origin), None)
-                    heard_until = now
-                self._publish()
+                if now - tended > TEND:
+                    tended = now
+                    self._device.tend()
+                    self._publish()
+                    if analysis is not None and now - heard_until > LONGEST_HUSH:
+                        quiet = np.zeros((int((now - heard_until) * analysis.rate), 1), np.float32)
+                        self._say(analysis.feed(quiet[: 4 * analysis.rate], now - self._clock.origin), None)
+                        heard_until = now
                 sleep(POLL)
         except OSError as error:
             self._problems.report(PART, f"sound capture cannot be started: {error}; start the show again")
