@@ -56,6 +56,8 @@ def picture(time: float = 0.0, side: int = 64) -> Pixels:
         r = np.hypot(x - 0.3 * np.cos(turn), y - 0.28 * np.sin(1.3 * turn))
         color = 0.5 + 0.5 * np.cos(2 * np.pi * (k / 5 + np.array([0, 0.33, 0.67])))
         light += color * (np.exp(-((r / 0.07) ** 2)) + 0.3 * np.exp(-r * 8))[..., None]
+    weave = 0.5 + 0.5 * np.sin(26 * x + 3 * np.sin(19 * y + time))
+    light += 0.3 * (weave**3)[..., None] * np.array([0.4, 0.7, 1.0])
     light[side // 8 : side // 4, side // 8 : side // 3] = (1.0, 0.85, 0.6)
     light[-side // 5 :, : side // 2] *= (0.5 + 0.5 * np.sin(60 * x[-side // 5 :, : side // 2]))[..., None]
     alpha = np.full((side, side, 1), 255.0)
