@@ -241,7 +241,7 @@ def play(options: Options) -> int:
     with open_show(options) as show:
         _say_first_picture()
         show.engine.run(show.going)
-    return 0
+        return show.problems.status()
 
 
 def open_wall(options: Options, problems: Problems) -> Wall:

@@ -71,4 +71,4 @@ def render(options: Options, track: str, out: Path, *, sheet: Path | None = None
         bar.close()
     if sheet is not None and negative.kept:
         contact_sheet(negative.kept, sheet, columns=4)
-    return 1 if "recorder" in problems.current else 0
+    return problems.status()

@@ -299,3 +299,34 @@ def test_a_film_that_cannot_be_written_is_said(wav: Path) -> None:
     assert done.returncode == 2
     assert "x.mp4" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_exit_status_says_when_what_was_asked_for_did_not_play(tmp_path: Path) -> None:
+    done = perform(
+        "play", "drift", "--model", "nosuch", "--offscreen", "--seconds", "8", "--audio", "none", "--osc", "none"
+    )
+    assert done.returncode == 1
+    assert "nosuch" in done.stderr
+
+
+def test_a_recording_that_cannot_be_made_is_said_and_the_show_goes_on(show: Show) -> None:
+    show.tape.start(Path("/proc/nowhere/film.mp4"))
+    frames = show.engine.frame_times.count
+    assert play_until(show, lambda: show.engine.frame_times.count > frames + 5)
+    assert "film.mp4" in show.problems.current["recorder"].text
+
+
+def test_a_live_recording_and_a_screenshot_are_kept(
+    show: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    send(show, "/show/record", 1.0)
+    send(show, "/show/screenshot", 1.0)
+    frames = show.engine.frame_times.count
+    assert play_until(show, lambda: show.engine.frame_times.count > frames + 30)
+    send(show, "/show/record", 0.0)
+    assert play_until(show, lambda: show.parameters.get("show.record") == 0.0)
+    kept = sorted(path.suffix for path in (tmp_path / "recordings").iterdir())
+    assert kept == [".mp4", ".png"]
+    film = next((tmp_path / "recordings").glob("*.mp4"))
+    assert len(frames_of(film)) > 5

@@ -66,10 +66,9 @@ class Loader:
             renderer = renderer_for(name, self.device, self._clock)
             renderer.render(self._sample)
         except Exception as error:  # noqa: BLE001 - a file from anywhere; the running model must go on playing
-            stays = f'; "{self.loaded}" plays on' if self.loaded else ""
-            self._problems.report("model", f'the model "{name}" could not be loaded: {error}{stays}')
             if not self.loaded and name != "cppn":
                 self._load("cppn")  # something must play: the generator without weights always can
+            self._problems.report("model", f'the model "{name}" could not be loaded: {error}; "{self.loaded}" plays')
             return
         self.loaded = name
         self.device = str(renderer.device)

@@ -9,6 +9,8 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 
+PARTS = ("generator", "model", "picture", "recorder", "show", "sound")  # what a show consists of
+
 log = logging.getLogger("perform")
 
 
@@ -50,6 +52,10 @@ class Problems:
         self.history.append(problem)
         self.unraised.append(problem)
         log.warning("%s: %s", part, text)
+
+    def status(self) -> int:
+        """The exit status of a show that ends now: 1 while a part that was asked for does not play, else 0."""
+        return int(not set(self.current).isdisjoint(PARTS))
 
     def clear(self, part: str, text: str = "") -> None:
         """The part is well again; `text` says so in the log."""
