@@ -36,8 +36,9 @@ class Encoder:
         fps: float,
         sound: tuple[NDArray[np.float32], int] | None = None,
         threads: int = 0,
+        preset: str = "veryfast",
     ) -> None:
-        """Open `path`. Raises OSError, or ValueError for a size or sound that cannot be encoded."""
+        """Open `path`; `preset` is x264's. Raises OSError, or ValueError for a size or sound that cannot be encoded."""
         self.width, self.height = size[0] // 2 * 2, size[1] // 2 * 2
         if self.width < 2 or self.height < 2:
             raise ValueError(f"a picture of {size[0]}x{size[1]} is too small")
@@ -48,7 +49,7 @@ class Encoder:
             str(path), "w", format="mp4", options={"movflags": _FLAGS, "fflags": "+bitexact", "flush_packets": "1"}
         )
         gop = str(max(1, round(fps)))  # a key frame, and with it a fragment, each second
-        options = {"preset": "veryfast", "crf": "18", "g": gop, "keyint_min": "1", **_steady()}
+        options = {"preset": preset, "crf": "18", "g": gop, "keyint_min": "1", **_steady()}
         self._video: Any = self._container.add_stream("libx264", rate=rate, options=options)
         codec = self._video.codec_context
         codec.width, codec.height, codec.pix_fmt = self.width, self.height, "yuv420p"
