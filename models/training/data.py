@@ -142,7 +142,7 @@ def glow_mask(rng: np.random.Generator, size: int, reach: float, floor: float) -
 
 
 def expose(image: Tensor, mean: float) -> Tensor:
-    """A longer exposure for pictures that are too dark: highlights up to 1, then a gamma (0.6..1) towards the mean
+    """A longer exposure for pictures that are too dark: highlights up to 1, then a gamma (0.5..1) towards the mean
     given.
     """
     lit = image / torch.quantile(image.amax(0).flatten(), 0.995).clamp(0.25, 1.0)
@@ -150,7 +150,7 @@ def expose(image: Tensor, mean: float) -> Tensor:
     now = float(lit.mean())
     if now >= mean or now <= 1e-4:
         return lit
-    return lit ** max(0.6, math.log(mean) / math.log(now))
+    return lit ** max(0.5, math.log(mean) / math.log(now))
 
 
 def to_uint8(image: Tensor) -> Tensor:

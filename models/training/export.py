@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from models.checkpoints import io
-from models.training import data, loop
+from models.training import data
 from models.training.recipe import Recipe
+from models.training.state import resume
 
 
 def export(recipe: Recipe, checkpoint: Path, out: Path, seeds: Sequence[int] = (), description: str = "") -> Path:
@@ -16,7 +17,7 @@ def export(recipe: Recipe, checkpoint: Path, out: Path, seeds: Sequence[int] = (
     w_avg is measured anew over 10,000 latents (the running one lags behind the average's weights). `seeds`: landmarks
     for the card.
     """
-    state = loop.resume(recipe, checkpoint)
+    state = resume(recipe, checkpoint)
     network = state.average
     network.compute_dtype = torch.float32
     z = torch.stack([data.seed_z(1_000_000 + k, network.z_dim) for k in range(10_000)])

@@ -67,7 +67,7 @@ class Scenes:
             light = data.screen(
                 light, self.stars(rng, size) * rng.uniform(0.3, 1.0) * (1 - light.amax(0, keepdim=True))
             )
-        return data.expose(light, 0.1)
+        return data.expose(light, 0.17)
 
     def veins(self, rng: np.random.Generator, size: int) -> Tensor:
         """Glowing vessels."""

@@ -1,87 +1,21 @@
-"""The training loop: one step of G, one of D, R1 now and then, averages, checkpoints, sample sheets.
+"""The training loop: one step of G, one of D, R1 now and then, the moving average, sample sheets."""
 
-Everything that the next step depends on is in `State` and goes into `checkpoint.pt`, which is written beside and then
-renamed: a run may be killed at any moment, and continues with the same numbers. Loading uses torch's weights-only
-reader.
-"""
-
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch import distributed as dist
 from tqdm import tqdm
 
-from models.generators.stylegan2 import Config, StyleGAN2
+from models.generators.stylegan2 import StyleGAN2
 from models.training import data
 from models.training.augment import augment
-from models.training.discriminator import Discriminator, grow
 from models.training.losses import anchor_loss, discriminator_loss, generator_loss, r1_penalty
 from models.training.recipe import Recipe, Stage
-
-log = logging.getLogger(__name__)
-SHEET = (6, 8)  # rows, columns
-
-
-@dataclass
-class State:
-    """A run between two steps."""
-
-    generator: StyleGAN2
-    discriminator: Discriminator
-    average: StyleGAN2  # G_ema, the network that is shipped
-    g_optimiser: torch.optim.Adam
-    d_optimiser: torch.optim.Adam
-    rng: torch.Generator
-    stage: int = 0
-    seen: int = 0  # pictures shown in this stage
-    total: int = 0  # pictures shown in all
-    steps: int = 0
-
-
-def begin(recipe: Recipe, stage: int = 0, before: "State | None" = None, bf16: bool = False) -> State:
-    """A fresh state for a stage; with `before`, its networks carry over and the new blocks start without effect."""
-    torch.manual_seed(recipe.seed + stage)
-    resolution = recipe.stages[stage].resolution
-    config = Config(**{**recipe.generator, "img_resolution": resolution})
-    networks = [StyleGAN2(config), StyleGAN2(config)]
-    if before is None:
-        discriminator = Discriminator(resolution, **recipe.discriminator)
-        networks[1].load_state_dict(networks[0].state_dict())
-    else:
-        discriminator = grow(before.discriminator.state_dict(), resolution, **recipe.discriminator)
-        fresh = networks[0].state_dict()
-        for network, old in zip(networks, (before.generator, before.average), strict=True):
-            known = old.state_dict()
-            start = {n: torch.zeros_like(t) if n.endswith("torgb.weight") else t for n, t in fresh.items()}
-            network.load_state_dict({**start, **known})
-    generator, average = networks
-    average.eval().requires_grad_(False)
-    for network in networks:
-        network.compute_dtype = torch.bfloat16 if bf16 else torch.float32
-    rng = torch.Generator().manual_seed(recipe.seed + 1000 + stage)
-    # Adam's betas are stretched for lazy regularisation as in StyleGAN2: D takes r1_every + 1 steps where it would
-    # take r1_every.
-    ratio = recipe.r1_every / (recipe.r1_every + 1)
-    named = list(generator.named_parameters())
-    noise = [p for n, p in named if n.endswith("noise_strength")]
-    others = [p for n, p in named if not n.endswith("noise_strength")]
-    groups: list[dict[str, Any]] = [
-        {"params": others},
-        {"params": noise, "lr": recipe.learning_rate * recipe.noise_rate},
-    ]
-    g_optimiser = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=(0.0, 0.99), eps=1e-8, fused=True)
-    d_optimiser = torch.optim.Adam(
-        discriminator.parameters(), lr=recipe.learning_rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8, fused=True
-    )
-    total, steps = (0, 0) if before is None else (before.total, before.steps)
-    return State(generator, discriminator, average, g_optimiser, d_optimiser, rng, stage, 0, total, steps)
+from models.training.sheets import SHEET, grid, sample_sheet
+from models.training.state import State, begin, resume, save
 
 
 def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None) -> Tensor:
@@ -182,6 +116,11 @@ def processes() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def is_first() -> bool:
+    """Whether this process writes the files."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
 def share_gradients(network: nn.Module) -> None:
     """The mean of the processes' gradients, in each of them."""
     if not dist.is_initialized():
@@ -204,62 +143,18 @@ def _follow(state: State, recipe: Recipe, stage: Stage) -> None:
             mine.copy_(theirs)
 
 
-def save(state: State, path: Path) -> None:
-    """Write the state to a file beside, then rename it over: there is always one whole checkpoint."""
-    parts: dict[str, Any] = {n: getattr(state, n).state_dict() for n in NETWORKS + OPTIMISERS}
-    parts |= {"rng": state.rng.get_state(), **{n: getattr(state, n) for n in COUNTERS}}
-    beside = path.with_suffix(".part")
-    torch.save(parts, beside)
-    beside.replace(path)
-
-
-def resume(recipe: Recipe, path: Path, bf16: bool = False) -> State:
-    """The state that `save` wrote."""
-    parts: Mapping[str, Any] = torch.load(path, weights_only=True)
-    state = begin(recipe, int(parts["stage"]), bf16=bf16)
-    for name in NETWORKS + OPTIMISERS:
-        part: nn.Module | torch.optim.Adam = getattr(state, name)
-        part.load_state_dict(parts[name])
-    state.rng.set_state(parts["rng"])
-    for name in COUNTERS:
-        setattr(state, name, int(parts[name]))
-    return state
-
-
-NETWORKS = ("generator", "discriminator", "average")
-OPTIMISERS = ("g_optimiser", "d_optimiser")
-COUNTERS = ("stage", "seen", "total", "steps")
-
-
-def grid(pictures: Tensor, rows: int, columns: int) -> Image.Image:
-    """[rows * columns, 3, H, W] in -1..1 -> one image."""
-    height, width = pictures.shape[2:]
-    x = (pictures * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    x = x.reshape(rows, columns, 3, height, width).permute(0, 3, 1, 4, 2).reshape(rows * height, columns * width, 3)
-    return Image.fromarray(x.numpy())
-
-
-def sample_sheet(network: StyleGAN2, truncation_psi: float = 1.0, first_seed: int = 0) -> Image.Image:
-    """Seeds first_seed, ... of the averaged network, noise constant."""
-    rows, columns = SHEET
-    count = rows * columns
-    z = torch.stack([data.seed_z(first_seed + k, network.z_dim) for k in range(count)])
-    with torch.inference_mode():
-        made = [network.synthesize(network.map(one[None], truncation_psi=truncation_psi)) for one in z]
-    return grid(torch.cat(made), rows, columns)
-
-
 def prepare(recipe: Recipe, stage: Stage, out_dir: Path, progress: bool = True) -> Tensor:
-    """The stage's pictures [N, 3, H, W] uint8, made once and kept in `out_dir`."""
+    """The stage's pictures [N, 3, H, W] uint8, made once (by the first process) and kept in `out_dir`."""
     path = out_dir / f"pictures-{stage.resolution}-{stage.pictures}.npy"
-    if path.exists():
-        return torch.from_numpy(np.load(path))
-    with tqdm(total=stage.pictures, desc=f"pictures {stage.resolution}", disable=not progress) as bar:
-        pictures = data.bank(recipe.scenes(), stage.pictures, stage.resolution, recipe.seed, bar.update)
-    beside = path.with_suffix(".part.npy")
-    np.save(beside, pictures.numpy())
-    beside.replace(path)
-    return pictures
+    if is_first() and not path.exists():
+        with tqdm(total=stage.pictures, desc=f"pictures {stage.resolution}", disable=not progress) as bar:
+            pictures = data.bank(recipe.scenes(), stage.pictures, stage.resolution, recipe.seed, bar.update)
+        beside = path.with_suffix(".part.npy")
+        np.save(beside, pictures.numpy())
+        beside.replace(path)
+    if dist.is_initialized():
+        dist.barrier()
+    return torch.from_numpy(np.load(path))
 
 
 def run(
@@ -276,7 +171,7 @@ def run(
     `out_dir` receives checkpoint.pt, stage-<size>.pt at the end of each stage, and sheet-*.png. Runs for minutes to
     hours: in a process of its own, never in the show's. OSError if the folder cannot be written.
     """
-    first = not dist.is_initialized() or dist.get_rank() == 0
+    first = is_first()
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / "checkpoint.pt"
     state = resume(recipe, path, bf16) if continue_from_checkpoint and path.exists() else begin(recipe, bf16=bf16)

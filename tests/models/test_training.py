@@ -15,6 +15,7 @@ from models.training.augment import POLICIES, augment
 from models.training.discriminator import Discriminator, grow
 from models.training.losses import anchor_loss, r1_penalty
 from models.training.recipe import Recipe, Stage
+from models.training.state import NETWORKS, State, begin, resume, save
 
 
 def blobs(rng: np.random.Generator, size: int) -> Tensor:
@@ -33,13 +34,13 @@ TINY = Recipe(
 )
 
 
-def numbers(state: loop.State) -> dict[str, Tensor]:
-    parts = {f"{n}.{k}": t for n in loop.NETWORKS for k, t in getattr(state, n).state_dict().items()}
+def numbers(state: State) -> dict[str, Tensor]:
+    parts = {f"{n}.{k}": t for n in NETWORKS for k, t in getattr(state, n).state_dict().items()}
     return {name: t.clone() for name, t in parts.items()}
 
 
 def test_two_steps_change_the_network_and_stay_finite() -> None:
-    state = loop.begin(TINY)
+    state = begin(TINY)
     pictures = data.bank(blobs, 8, 8, TINY.seed)
     before = numbers(state)
     for _ in range(2):
@@ -54,14 +55,14 @@ def test_two_steps_change_the_network_and_stay_finite() -> None:
 
 def test_a_killed_run_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
     pictures = data.bank(blobs, 8, 8, TINY.seed)
-    whole = loop.begin(TINY)
+    whole = begin(TINY)
     for _ in range(4):
         loop.step(whole, pictures, TINY)
-    broken = loop.begin(TINY)
+    broken = begin(TINY)
     for _ in range(2):
         loop.step(broken, pictures, TINY)
-    loop.save(broken, tmp_path / "checkpoint.pt")
-    again = loop.resume(TINY, tmp_path / "checkpoint.pt")
+    save(broken, tmp_path / "checkpoint.pt")
+    again = resume(TINY, tmp_path / "checkpoint.pt")
     for _ in range(2):
         loop.step(again, pictures, TINY)
     want, have = numbers(whole), numbers(again)
@@ -82,8 +83,8 @@ def test_a_whole_run_through_both_sizes(tmp_path: Path) -> None:
 
 
 def test_growing_starts_as_the_small_networks() -> None:
-    small = loop.begin(TINY)
-    large = loop.begin(TINY, 1, small)
+    small = begin(TINY)
+    large = begin(TINY, 1, small)
     w = small.average.map(torch.randn(2, 8))
     with torch.no_grad():
         grown = large.average.synthesize(torch.cat([w, w[:, :2]], 1), noise_mode="none")
@@ -98,7 +99,7 @@ def test_growing_starts_as_the_small_networks() -> None:
 
 
 def test_numbers_that_run_away_end_the_run() -> None:
-    state = loop.begin(dataclasses.replace(TINY, anchors=0))
+    state = begin(dataclasses.replace(TINY, anchors=0))
     with torch.no_grad():
         state.discriminator.out.bias.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="step 1"):
