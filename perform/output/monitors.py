@@ -19,6 +19,7 @@ import glfw
 from perform.output.x11 import remove_stale_wm_check
 
 _words: list[str] = []
+_running: list[bool] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,21 @@ class Monitor:
 
 def start() -> None:
     """Start GLFW. Raises UserError where there is no display. Calling it again does nothing."""
+    if _running:
+        return
     if sys.platform == "linux" and os.environ.get("DISPLAY"):
         remove_stale_wm_check()
     glfw.set_error_callback(_remember)
     _words.clear()
     if not glfw.init():
         raise UserError(f"there is no display here ({last_words()}); run with --offscreen to play without a window")
+    _running.append(True)
+
+
+def stop() -> None:
+    """End GLFW, with all its windows."""
+    _running.clear()
+    glfw.terminate()
 
 
 def _remember(_code: int, text: bytes | str) -> None:

@@ -130,6 +130,8 @@ class Effect:
             raise UserError(complaint(error, shader)) from None
         self._mix = Pass(ctx, MIX) if shader.passes[-1].target else None
         self._nothing = target(ctx, (1, 1))
+        self._targets = tuple(dict.fromkeys(spec.target for spec in shader.passes if spec.target))
+        self._phased = tuple(entry for entry in shader.inputs if entry.phase)
         self._buffers: dict[str, _Buffer] = {}
         self._setters: list[Callable[[Values, Collection[str]], None]] | None = None
         self.phases = {entry.name: 0.0 for entry in shader.inputs if entry.phase}
@@ -183,7 +185,7 @@ class Effect:
         into = buffer.drawn if buffer else out
         program.set("RENDERSIZE", tuple(map(float, into.size)))
         program.sample("inputImage", source)
-        for name in {p.target for p in self.shader.passes if p.target}:
+        for name in self._targets:
             held = self._buffers.get(name)
             readable = held is not None and not (held is buffer and held.shown is held.drawn)
             program.sample(name, held.shown.texture if held and readable else self._nothing.texture)
@@ -210,8 +212,8 @@ class Effect:
         if spec.width is None and spec.height is None:
             return canvas
         known = {"WIDTH": float(canvas[0]), "HEIGHT": float(canvas[1])}
-        for knob in self.shader.knobs:
-            known[knob.name] = played(values, self._full(knob.name), knob.default)
+        if (spec.width and spec.width.names - known.keys()) or (spec.height and spec.height.names - known.keys()):
+            known |= {knob.name: played(values, self._full(knob.name), knob.default) for knob in self.shader.knobs}
         width = spec.width(known) if spec.width else canvas[0]
         height = spec.height(known) if spec.height else canvas[1]
         return min(max(int(width), 1), LARGEST), min(max(int(height), 1), LARGEST)
@@ -220,11 +222,10 @@ class Effect:
         return f"shader.{self.shader.name}.{knob}"
 
     def _integrate(self, values: Values, dt: float) -> None:
-        for entry in self.shader.inputs:
-            if entry.phase:
-                speed = played(values, self._full(entry.name), entry.knobs[0].default)
-                self.phases[entry.name] = (self.phases[entry.name] + speed * dt) % entry.phase
-                self._set(f"{entry.name}_phase", self.phases[entry.name])
+        for entry in self._phased:
+            speed = played(values, self._full(entry.name), entry.knobs[0].default)
+            self.phases[entry.name] = (self.phases[entry.name] + speed * dt) % entry.phase
+            self._set(f"{entry.name}_phase", self.phases[entry.name])
 
     def _bind(self, values: Values) -> list[Callable[[Values, Collection[str]], None]]:
         """How each input is set, worked out once. A knob that the tree does not have stays at its default."""

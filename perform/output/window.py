@@ -11,12 +11,14 @@ from typing import Any
 
 from perform.engine.problems import Problems, UserError
 from perform.output.canvas import Pixels, Size, is_software, read, renderer
-from perform.output.monitors import Monitor, find_monitor, last_words, monitors, start
+from perform.output.monitors import Monitor, find_monitor, last_words, monitors, start, stop
 from perform.output.wall import Key
+from perform.output.x11 import Wakefulness
 
 import glfw  # isort: skip  # after monitors, which chooses the library
 import moderngl
 
+AWAKE_EVERY = 600  # frames: some ten seconds
 ACTIONS = {glfw.PRESS: "press", glfw.REPEAT: "repeat", glfw.RELEASE: "release"}
 MODS = (
     (glfw.MOD_SHIFT, "shift"),
@@ -56,6 +58,9 @@ class WindowWall:
         self._lost = False
         self._changed = False
         self._size: Size = (1, 1)
+        self._presented = 0
+        self._awake = Wakefulness() if glfw.get_platform() == glfw.PLATFORM_X11 else None
+        self._refresh = self._under().refresh if monitors() else 0.0
         self.target = ctx.detect_framebuffer(0)
         glfw.set_key_callback(window, self._key)
         glfw.set_monitor_callback(self._monitor)
@@ -69,10 +74,7 @@ class WindowWall:
     @property
     def refresh(self) -> float:
         """Of the monitor that the window is on, 0 where unknown."""
-        if self._on is not None:
-            return self._on.refresh
-        there = monitors()
-        return there[0].refresh if there else 0.0
+        return self._refresh
 
     @property
     def name(self) -> str:
@@ -99,6 +101,9 @@ class WindowWall:
         """Swap, take in the events, and go back to a monitor that returned."""
         glfw.swap_buffers(self._window)
         glfw.poll_events()
+        self._presented += 1
+        if self._awake is not None and self._presented % AWAKE_EVERY == 0:
+            self._awake.touch()
         if self._changed:
             self._changed = False
             self._replace()
@@ -113,11 +118,13 @@ class WindowWall:
         """What has been drawn since the last `present`, `[H, W, 4]` uint8, top row first."""
         return read(self.target, self._size)
 
-    def fill(self, monitor: Monitor) -> None:
-        """Cover a monitor."""
-        if self._on is None and _placeable():
+    def fill(self, monitor: Monitor, desk: tuple[int, int, int, int] | None = None) -> None:
+        """Cover a monitor. `desk` is the window (x, y, width, height) to go back to: where it is now, if not given."""
+        if desk is not None:
+            self._desk = desk
+        elif self._on is None and _placeable():
             self._desk = (*glfw.get_window_pos(self._window), *glfw.get_window_size(self._window))
-        self._on = monitor
+        self._on, self._refresh = monitor, monitor.refresh
         if _placeable():
             glfw.set_window_attrib(self._window, glfw.DECORATED, glfw.FALSE)
             glfw.set_window_pos(self._window, *monitor.position)
@@ -146,17 +153,21 @@ class WindowWall:
         """Fill the monitor that most of the window is on, or go back to a window."""
         if self._on is not None:
             self.unfill()
-            return
-        there = monitors()
-        if there:
-            self.fill(max(there, key=self._overlap))
+        elif monitors():
+            self.fill(self._under())
 
     def close(self) -> None:
         """Destroy the window and end GLFW."""
+        if self._awake is not None:
+            self._awake.close()
         glfw.set_monitor_callback(lambda _monitor, _event: None)
         self.ctx.release()
         glfw.destroy_window(self._window)
-        glfw.terminate()
+        stop()
+
+    def _under(self) -> Monitor:
+        """The monitor that most of the window is on."""
+        return max(monitors(), key=self._overlap)
 
     def _overlap(self, monitor: Monitor) -> int:
         if not _placeable():
@@ -229,7 +240,7 @@ def open_window(
     glfw.swap_interval(1)
     wall = WindowWall(window, moderngl.create_context(require=330), problems)
     if chosen is not None:
-        wall.fill(chosen)
+        wall.fill(chosen, desk=(chosen.position[0] + 60, chosen.position[1] + 60, *size))
     return wall
 
 

@@ -1,8 +1,10 @@
-"""One trap of X11, taken away before GLFW starts.
+"""Two traps of X11, with libX11 asked directly, as it is there wherever GLFW's X11 is.
 
 A window manager that ended badly leaves its `_NET_SUPPORTING_WM_CHECK` on the root window, pointing at a window that
-is gone. GLFW 3.4.0 (the one in the wheel; mended in 3.5.1) then aborts the whole process. libX11 is asked directly,
-as it is there wherever GLFW's X11 is.
+is gone. GLFW 3.4.0 (the one in the wheel; mended in 3.5.1) then aborts the whole process.
+
+And a screen saver darkens the wall in the middle of a show that nobody touches: GLFW holds it back only for its own
+kind of fullscreen, which we do not use.
 """
 
 from __future__ import annotations
@@ -29,6 +31,32 @@ def remove_stale_wm_check(display_name: str | None = None) -> bool:
         return _remove(x11, ctypes.c_void_p(display))
     finally:
         x11.XCloseDisplay(ctypes.c_void_p(display))
+
+
+class Wakefulness:
+    """Keeps the screen saver away while its owner calls `touch` now and then. Does nothing where there is no X11."""
+
+    def __init__(self, display_name: str | None = None) -> None:
+        self._x11: Any = None
+        self._display = None
+        try:
+            self._x11 = ctypes.CDLL("libX11.so.6")
+        except OSError:
+            return
+        self._x11.XOpenDisplay.restype = ctypes.c_void_p
+        self._display = self._x11.XOpenDisplay(display_name.encode() if display_name else None)
+
+    def touch(self) -> None:
+        """As if somebody had moved the mouse. Sends a few bytes and waits for nothing."""
+        if self._display:
+            self._x11.XResetScreenSaver(ctypes.c_void_p(self._display))
+            self._x11.XFlush(ctypes.c_void_p(self._display))
+
+    def close(self) -> None:
+        """Let the screen saver have its way again."""
+        if self._display:
+            self._x11.XCloseDisplay(ctypes.c_void_p(self._display))
+            self._display = None
 
 
 def _remove(x11: Any, display: ctypes.c_void_p) -> bool:

@@ -75,6 +75,12 @@ def test_a_stale_window_manager_does_not_abort_us(display: str) -> None:
     assert "not found" in probe("stale", display)["left"] or "no such atom" in probe("stale", display)["left"]
 
 
+def test_the_screen_saver_stays_away(display: str) -> None:
+    idle = probe("awake", display)
+    assert idle["before"] >= 1000
+    assert idle["after"] < idle["before"]
+
+
 def test_a_monitor_unplugged_and_plugged_in_again(two_monitors: str) -> None:
     seen = probe("unplug", two_monitors)
     assert seen["size"] == [640, 480]
@@ -85,3 +91,4 @@ def test_a_monitor_unplugged_and_plugged_in_again(two_monitors: str) -> None:
     assert "monitor DUMMY1 is gone" in seen["problem"]
     assert seen["goes on"]
     assert seen["back"], "the picture is back on its monitor by itself, and the problem is gone"
+    assert seen["window"], "and a window of the size that was asked for when it leaves the full screen"

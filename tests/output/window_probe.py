@@ -158,7 +158,7 @@ def stale() -> dict[str, object]:
 def unplug() -> dict[str, object]:
     """On the second of two monitors; it is unplugged and plugged in again while the show plays."""
     problems = Problems()
-    wall = open_window(monitor="DUMMY1", problems=problems)
+    wall = open_window((320, 200), monitor="DUMMY1", problems=problems)
     player = Player(wall)
     result: dict[str, object] = {"size": wall.size, "name": wall.name, "refresh": wall.refresh}
     result["shown"] = player.draw(lambda: player.seen(640, 0))
@@ -169,9 +169,46 @@ def unplug() -> dict[str, object]:
     result["goes on"] = player.draw(lambda: True)
     subprocess.run([*xrandr, "--mode", "640x480", "--pos", "640x0"], check=True, timeout=20)
     result["back"] = player.draw(lambda: "wall" not in problems.current and player.seen(640, 0))
+    wall.toggle_fullscreen()
+    result["window"] = player.draw(lambda: wall.size == (320, 200) and player.seen(700, 60))
     player.stage.close()
     wall.close()
     return result
+
+
+class Counter(ctypes.Structure):
+    """XSyncSystemCounter."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("counter", ctypes.c_ulong), ("resolution", ctypes.c_int * 2))
+
+
+def idle_time() -> int:
+    """Milliseconds since somebody touched something, as the X server counts them."""
+    x11, extension = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXext.so.6")
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = ctypes.c_void_p(x11.XOpenDisplay(None))
+    numbers = [ctypes.c_int() for _ in range(3)]
+    extension.XSyncInitialize(display, ctypes.byref(numbers[0]), ctypes.byref(numbers[1]))
+    extension.XSyncListSystemCounters.restype = ctypes.POINTER(Counter)
+    counters = extension.XSyncListSystemCounters(display, ctypes.byref(numbers[2]))
+    found = next(c for c in counters[: numbers[2].value] if c.name == b"IDLETIME")
+    value = (ctypes.c_uint * 2)()
+    extension.XSyncQueryCounter(display, ctypes.c_ulong(found.counter), ctypes.byref(value))
+    x11.XCloseDisplay(display)
+    return max(value)  # one half is zero; which one is the machine's affair
+
+
+def awake() -> dict[str, object]:
+    """The screen saver is held back while a show plays that nobody touches."""
+    wall = open_window((64, 64))
+    wall.present()
+    time.sleep(1.5)
+    before = idle_time()
+    for _ in range(600):
+        wall.present()
+    after = idle_time()
+    wall.close()
+    return {"before": before, "after": after}
 
 
 def no_display() -> dict[str, object]:
@@ -184,5 +221,5 @@ def no_display() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    case = {f.__name__: f for f in (window, hidden, unknown, stale, unplug, no_display)}[sys.argv[1]]
+    case = {f.__name__: f for f in (window, hidden, unknown, stale, unplug, awake, no_display)}[sys.argv[1]]
     sys.stdout.write(json.dumps(case()) + "\n")
