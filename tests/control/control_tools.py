@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -19,9 +20,15 @@ def need(program: str, package: str) -> str:
     """The path of a foreign program; fails in CI and skips elsewhere, naming the package that has it."""
     path = shutil.which(program)
     if path is None:
-        say = f"{program} is missing: install the package {package}"
-        pytest.fail(say) if os.environ.get("CI") == "true" else pytest.skip(say)
-    return path
+        missing(f"{program} is missing: install the package {package}")
+    return str(path)
+
+
+def missing(say: str) -> NoReturn:
+    """A part of the system is not here: a failure in CI, a reason to skip elsewhere."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(say)
+    pytest.skip(say)
 
 
 class Stage:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from control_tools import need, wait_events
+from control_tools import missing, need, wait_events
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,11 +77,18 @@ def jack() -> Iterator[subprocess.Popen[bytes]]:
     try:
         sleep(0.5)
         if server.poll() is not None:
-            pytest.skip(f"jackd does not start here (exit status {server.returncode})")
+            missing(
+                f"jackd does not start here (exit status {server.returncode}); where it says 'too many servers', "
+                "killed ones are still registered: stop all and delete /dev/shm/jack*"
+            )
         yield server
     finally:
-        server.kill()
-        server.wait()
+        server.terminate()  # a killed one stays in JACK's registry of eight servers
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
         for key, value in was.items():
             os.environ.pop(key) if value is None else os.environ.update({key: value})
 
