@@ -127,6 +127,9 @@ class LiveEar:
             while not self._stop.is_set():
                 block = self._device.read()
                 if block is not None:
+                    if not self._device.well:  # the first block of a child: say so before its sound is heard
+                        self._device.tend()
+                        self._publish()
                     if analysis is None or analysis.rate != self._device.rate:
                         analysis = Analysis(self._device.rate)
                     self._lost += bool(block.lost)
