@@ -34,7 +34,7 @@ REGISTRIES = {
     "models/weights": "tests/test_weights.py",
 }
 
-DEVICES = {"sounddevice", "soundfile", "moderngl", "glfw", "pythonosc", "mido", "rtmidi", "av"}
+DEVICES = {"sounddevice", "soundfile", "moderngl", "glfw", "pythonosc", "rtmidi", "av"}
 
 
 def files() -> list[Path]:

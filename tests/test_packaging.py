@@ -95,7 +95,7 @@ def test_the_metadata_says_what_a_person_and_pip_need(metadata: Message, names: 
     assert ">=3.11" in metadata["Requires-Python"]
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     required = {line.split(";")[0].split(">")[0].strip() for line in metadata.get_all("Requires-Dist", [])}
-    assert {"torch", "numpy", "moderngl", "glfw", "sounddevice", "python-osc", "mido", "safetensors", "av"} <= required
+    assert {"torch", "numpy", "moderngl", "glfw", "sounddevice", "python-osc", "safetensors", "av"} <= required
 
 
 def test_every_pin_is_one_that_pip_can_read_and_every_need_is_pinned(metadata: Message) -> None:
