@@ -90,8 +90,7 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model by a recipe")
     train.add_argument("recipe", help="for instance first-light")
     train.add_argument("-o", "--out", type=Path, default=Path("training"))
-    train.add_argument("--threads", type=int, default=0, help="processor threads; 0 leaves it to torch")
-    train.add_argument("--device", default="cpu")
+    train.add_argument("--anew", action="store_true", help="begin again instead of going on from the last checkpoint")
 
     bench = commands.add_parser("bench", help="measure")
     bench.add_argument("what", choices=BENCHES)
@@ -255,7 +254,7 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _train(parsed: argparse.Namespace) -> int:
     training = importlib.import_module("models.training")
-    training.train(parsed.recipe, parsed.out, threads=parsed.threads, device=parsed.device)
+    print(training.train(parsed.recipe, parsed.out, resume=not parsed.anew))
     return 0
 
 

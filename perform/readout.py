@@ -11,6 +11,7 @@ from perform.engine.director import Director
 from perform.engine.latency import Gauge
 from perform.engine.loader import Loader
 from perform.engine.loop import Engine
+from perform.engine.worker import STALL
 from perform.output.hud import Bar, Hud, Line
 from perform.output.stage import Stage
 
@@ -53,6 +54,7 @@ class Readout:
             return
         self._next = tick.time + EVERY
         self._count(tick.time)
+        self._watch()
         parameters = self._engine.parameters
         hud.visible = parameters.get("show.hud") >= 0.5
         hud.help_visible = parameters.get("show.help") >= 0.5
@@ -85,6 +87,13 @@ class Readout:
         """The signals."""
         signals = self._engine.signals
         return [Bar(name, signals.get(name), pulse) for name, pulse in BARS]
+
+    def _watch(self) -> None:
+        """Say so when the generator stands still though nobody froze it."""
+        frozen = self._engine.parameters.get("freeze") >= 0.5
+        if self._engine.worker.quiet_for() > STALL and not frozen:
+            text = f"no new picture for more than {STALL:g} s; the last one stands, and hands still move the shaders"
+            self._engine.problems.report("generator", text)
 
     def _count(self, now: float) -> None:
         then, made = self._counted

@@ -50,6 +50,10 @@ class Maker(Protocol):
         """The newest frame there is, the same one until there is a newer. Main thread; never waits."""
         ...
 
+    def quiet_for(self) -> float:
+        """Seconds that a request has waited for its frame, 0 where nothing waits. Main thread."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -71,15 +75,17 @@ class Worker:
         self._latest: Frame | None = None
         self._wake = threading.Event()
         self._running = True
-        self._last_made = 0.0
+        self._busy, self._since = False, 0.0
         self._thread = threading.Thread(target=self._work, name="generator", daemon=True)
         self._thread.start()
 
     def install(self, renderer: Renderer) -> None:
-        self._last_made = self._clock.now()
+        self._since = self._clock.now()
         self.renderer = renderer
 
     def ask(self, request: Request) -> None:
+        if not self._busy:
+            self._busy, self._since = True, self._clock.now()
         self._requests.put(request)
         self._wake.set()
 
@@ -90,8 +96,7 @@ class Worker:
         return self._latest
 
     def quiet_for(self) -> float:
-        """Seconds since the last frame was made, 0 before there is a renderer."""
-        return self._clock.now() - self._last_made if self.renderer is not None else 0.0
+        return self._clock.now() - self._since if self._busy and self.renderer is not None else 0.0
 
     def close(self) -> None:
         """Stop after the frame in the making. A renderer that hangs is left behind (the thread is a daemon)."""
@@ -109,7 +114,7 @@ class Worker:
             frame = guarded(renderer, request, self._problems)
             if frame is not None:
                 self._frames.put(frame)
-                self._last_made = self._clock.now()
+                self._busy, self._since = False, self._clock.now()
                 self.gauge.add(frame.made_in)
                 self.made += 1
 

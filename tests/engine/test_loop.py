@@ -237,3 +237,22 @@ def test_a_hand_that_moves_between_two_frames_is_let_in_at_once(parameters: Para
     show.run(lambda tick: tick.index < 1)
     assert [speed for _, speed in asked] == [0.25, 3.0, 3.0]
     assert asked[1][0] < asked[2][0] - 0.3
+
+
+def test_a_worker_that_waits_for_its_frame_says_for_how_long_and_a_frozen_one_does_not(parameters: Parameters) -> None:
+    clock, problems, renderer = WallClock(100), Problems(), Stalled()
+    worker = Worker(clock, problems)
+    values = Patch((), parameters).play(engine(parameters, None)[0].signals, parameters, 0.01)
+    worker.install(renderer)
+    sleep(0.2)
+    assert worker.quiet_for() == 0.0, "nobody asked"
+    worker.ask(Request(Tick(9, 0.0, 0.01), values, 0.0))
+    sleep(0.2)
+    assert worker.quiet_for() > 0.15
+    renderer.release.set()
+    for _ in range(200):
+        if worker.newest() is not None:
+            break
+        sleep(0.01)
+    assert worker.quiet_for() == 0.0
+    worker.close()
