@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,14 @@ FORMS = ("eager float32", "eager bfloat16")
 
 
 def bench_generator(
+    now: Callable[[], float],
     model: str = "first-light",
     frames: int = 100,
     warm_up: int = 10,
     threads: int | None = None,
     forms: Sequence[str] = FORMS,
 ) -> list[dict[str, Any]]:
-    """Time one model at batch 1, on the processor, from z to the finished float picture; one row for each form.
+    """Time one model at batch 1 by the clock `now` (seconds), on the processor, from z to the finished float picture; one row for each form.
 
     The forms take turns frame by frame in one process, so that whatever else the machine does falls on all of them
     alike; ratios and minima can be trusted, the rest as far as the machine is idle. Rows: model, form, resolution,
@@ -46,7 +46,7 @@ def bench_generator(
     chosen = [form for form in forms if kinds[form] == torch.float32 or has_fast_bf16()]
     try:
         with torch.inference_mode():
-            spans = take_turns({form: partial(play, form) for form in chosen}, frames, warm_up)
+            spans = take_turns(now, {form: partial(play, form) for form in chosen}, frames, warm_up)
         used = torch.get_num_threads()
     finally:
         torch.set_num_threads(before)
@@ -54,15 +54,17 @@ def bench_generator(
     return [{**about, "form": form, **summary(times)} for form, times in spans.items()]
 
 
-def take_turns(calls: dict[str, Callable[[], None]], frames: int, warm_up: int) -> dict[str, list[float]]:
+def take_turns(
+    now: Callable[[], float], calls: dict[str, Callable[[], None]], frames: int, warm_up: int
+) -> dict[str, list[float]]:
     """Seconds of each call, `frames` of each, interleaved."""
     spans: dict[str, list[float]] = {name: [] for name in calls}
     for frame in range(warm_up + frames):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = now()
             call()
             if frame >= warm_up:
-                spans[name].append(time.perf_counter() - start)
+                spans[name].append(now() - start)
     return spans
 
 

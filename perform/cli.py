@@ -282,8 +282,9 @@ def _measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
             return bench_engine(tree())
         case "generator":
             from models.bench import bench_generator
+            from perform.engine.clock import machine_time
 
-            return bench_generator(parsed.model or "first-light")
+            return bench_generator(machine_time, parsed.model or "first-light")
         case "osc":
             from perform.control.bench import bench_osc
 
