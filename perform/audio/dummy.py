@@ -36,7 +36,9 @@ class PulseServer:
             place.chmod(0o700)
         (home / ".asoundrc").write_text(_ASOUNDRC)
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        self.env = {**_clean(os.environ), "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "XDG_CACHE_HOME": cache}
+        own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "XDG_CACHE_HOME": cache}
+        no_jack = {"JACK_DEFAULT_SERVER": "perform-none", "JACK_NO_START_SERVER": "1"}  # a sick one holds PortAudio up
+        self.env = {**_clean(os.environ), **own, **no_jack}
         self._log = folder / "pulse.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._players: list[subprocess.Popen[bytes]] = []
