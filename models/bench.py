@@ -20,7 +20,9 @@ def bench_generator(
     threads: int | None = None,
     forms: Sequence[str] = FORMS,
 ) -> list[dict[str, Any]]:
-    """Time one model at batch 1 by the clock `now` (seconds), on the processor, from z to the finished float picture; one row for each form.
+    """Time one model at batch 1 on the processor, from z to the finished float picture; a row for each form.
+
+    `now` is the clock, in seconds.
 
     The forms take turns frame by frame in one process, so that whatever else the machine does falls on all of them
     alike; ratios and minima can be trusted, the rest as far as the machine is idle. Rows: model, form, resolution,

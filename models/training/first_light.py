@@ -170,9 +170,9 @@ RECIPE = Recipe(
     },
     stages=(
         Stage(resolution=32, kimg=16, batch=16, pictures=4000),
-        Stage(resolution=64, kimg=56, batch=16, pictures=4000, adversarial=False),
-        Stage(resolution=128, kimg=20, batch=16, pictures=4000, adversarial=False),
-        Stage(resolution=128, kimg=24, batch=16, pictures=4000),
+        Stage(resolution=64, kimg=44, batch=16, pictures=4000, adversarial=False),
+        Stage(resolution=128, kimg=16, batch=16, pictures=4000, adversarial=False),
+        Stage(resolution=128, kimg=14, batch=16, pictures=4000),
         Stage(resolution=256, kimg=100, batch=8, pictures=4000, augment=("translation",)),
     ),
     learning_rate=0.003,
