@@ -137,6 +137,8 @@ class JackServer:
             except subprocess.TimeoutExpired:
                 self.kill()
         self._process = None
+        for left in Path("/dev/shm").glob(f"jack*{self._name}*"):  # a server that was killed cleans nothing up
+            left.unlink(missing_ok=True)
 
     def __enter__(self) -> JackServer:
         self.start()
