@@ -1,7 +1,7 @@
 """The child process that touches the sound card: `python -m perform.audio.capture ...`.
 
 It holds what may hang for ever: a process that talked to a JACK server which died never gets out of stop(), close() or
-a new open (PLATFORM.md 2d). So nothing here is ever stopped: the child watches its own callback and leaves with
+a new open. So nothing here is ever stopped: the child watches its own callback and leaves with
 `os._exit`, and `AudioDevice` in the parent starts another. It leaves by itself when the parent is gone, which it sees
 by the end of its standard input. It imports little, to start fast.
 

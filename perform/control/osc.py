@@ -2,7 +2,7 @@
 
 One thread, not one per packet (python-osc's threading server loses most of a stream and its order), and a receive
 buffer of megabytes: the losses at 1,000 messages a second come from a stall of the scheduler that overflows the
-system's default buffer, not from reading too slowly (PLATFORM.md 4).
+system's default buffer, not from reading too slowly.
 """
 
 from __future__ import annotations

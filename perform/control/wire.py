@@ -2,7 +2,7 @@
 
 python-osc reads the arguments, but never sees a packet before it has been checked here: a 24-byte bundle with an
 element of size -4 makes it loop for ever, it pads truncated floats with zeros, skips type tags it does not know, and
-lets NaN through (PLATFORM.md 4). A bundle whose structure is broken is refused whole; in a sound bundle each message is
+lets NaN through. A bundle whose structure is broken is refused whole; in a sound bundle each message is
 judged by itself, so that one odd message does not silence the rest. Bundles are played at once, whatever their time tag
 says: an instrument that waits is late, and a wrong clock in a phone must not hold the show.
 

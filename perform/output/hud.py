@@ -1,6 +1,6 @@
 """The figures over the picture: what a performer must see in the dark at a glance, and nothing when it is hidden.
 
-The lead hands over data (`show`), as often as it likes; the text is laid out ten times a second and only drawn in
+The show hands over data (`show`), as often as it likes; the text is laid out ten times a second and only drawn in
 between, while the bars follow every frame. All sizes follow the height of the window. Main thread only.
 """
 

@@ -1,4 +1,4 @@
-"""OSC packets built by hand, among them every malformed one of PLATFORM.md 4, by name."""
+"""OSC packets built by hand, among them every malformed one we know, by name."""
 
 from __future__ import annotations
 

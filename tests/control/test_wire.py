@@ -1,4 +1,4 @@
-"""The check in front of python-osc: every malformed packet of PLATFORM.md 4, by name, and agreement with python-osc."""
+"""The check in front of python-osc: every malformed packet we know, by name, and agreement with python-osc."""
 
 from __future__ import annotations
 
