@@ -1,6 +1,7 @@
 """The training loop: one step of G, one of D, R1 now and then, the moving average, sample sheets."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,15 @@ from models.training.state import State, begin, resume, save
 
 
 def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None) -> Tensor:
-    """`count` pictures of the network in training, with style mixing and random noise; the first are those of
-    `anchors`' seeds.
-    """
+    """`count` pictures of the network in training, with style mixing and random noise; `anchors`' seeds come first."""
     g = state.generator
     z = torch.randn([2, count, g.z_dim], generator=state.rng)
     cut = torch.randint(1, g.num_ws, [count], generator=state.rng)
     mixed = torch.rand([count], generator=state.rng) < recipe.style_mixing
+    if recipe.anchors:
+        z[0] = between_anchors(z[0], recipe, state.rng)
     if anchors is not None:
-        z[0, : len(anchors)] = torch.stack([data.seed_z(int(k), g.z_dim) for k in anchors])
+        z[0, : len(anchors)] = seed_latents(anchors.tolist(), g.z_dim)
         mixed[: len(anchors)] = False
     w = g.map(z[0], truncation_psi=1.0)
     if g.training:
@@ -37,6 +38,21 @@ def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None
     other = torch.arange(g.num_ws)[None] >= cut[:, None]  # [N, num_ws]
     w = torch.where(other[:, :, None], g.map(z[1], truncation_psi=1.0), w)
     return g.synthesize(w, noise_mode="random", rng=state.rng)
+
+
+def between_anchors(z: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
+    """Some of z [N, z_dim] (`recipe.walks` of them) put on great arcs between two anchors, where a show walks."""
+    n, dim = z.shape
+    ends = torch.randint(recipe.anchors, [2, n], generator=rng)
+    a, b = (seed_latents(end.tolist(), dim) for end in ends)
+    t = torch.rand([n, 1], generator=rng) * (math.pi / 2)  # anchors are nearly at right angles, in so many dimensions
+    chosen = torch.rand([n, 1], generator=rng) < recipe.walks
+    return torch.where(chosen, a * torch.cos(t) + b * torch.sin(t), z)
+
+
+def seed_latents(seeds: Sequence[int], z_dim: int) -> Tensor:
+    """[N, z_dim]: the latents of these seeds."""
+    return torch.stack([data.seed_z(seed, z_dim) for seed in seeds])
 
 
 def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> dict[str, float]:

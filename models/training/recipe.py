@@ -41,6 +41,7 @@ class Recipe:
     ema_kimg: float = 3.0  # half-life, ramped up over the first ten times as many pictures
     style_mixing: float = 0.3
     anchors: int = 0  # the first so many pictures are what seeds 0, 1, ... shall show; half of G's batch are anchors
+    walks: float = 0.5  # of the other latents, so many lie between two anchors
     anchor_weight: float = 10.0
     noise_rate: float = 0.1  # learning rate of the noise strengths, times learning_rate: structure should come from w
     discriminator: Mapping[str, Any] = field(default_factory=lambda: {"channel_base": 2048, "channel_max": 64})
