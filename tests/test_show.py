@@ -309,6 +309,16 @@ def test_the_exit_status_says_when_what_was_asked_for_did_not_play(tmp_path: Pat
     assert "nosuch" in done.stderr
 
 
+def test_a_device_that_is_absent_is_said_and_the_show_plays_on_another(show: Show) -> None:
+    show.loader.device = "cuda:99"
+    made = show.worker.made
+    show.director.use("first-light")
+    assert play_until(show, lambda: show.loader.loaded == "first-light", 60)
+    assert "cuda:99" in show.problems.current["device"].text
+    assert show.problems.status() == 1
+    assert play_until(show, lambda: show.worker.made > made + 3)
+
+
 def test_a_recording_that_cannot_be_made_is_said_and_the_show_goes_on(show: Show) -> None:
     show.tape.start(Path("/proc/nowhere/film.mp4"))
     frames = show.engine.frame_times.count

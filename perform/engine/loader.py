@@ -13,7 +13,7 @@ import threading
 
 from perform.engine.clock import Clock
 from perform.engine.frame import Request, Slot
-from perform.engine.problems import Problems
+from perform.engine.problems import Problems, UserError
 from perform.engine.worker import Maker, Renderer
 
 log = logging.getLogger("perform")
@@ -66,6 +66,11 @@ class Loader:
         try:
             renderer = renderer_for(name, self.device, self._clock, fast=not self._wait)
             renderer.render(self._sample)
+        except UserError as error:  # the device is not there
+            self._problems.report("device", f"{error}; the best of these is used")
+            self.device = ""
+            self._load(name)
+            return
         except Exception as error:  # noqa: BLE001 - a file from anywhere; the running model must go on playing
             if not self.loaded and name != "cppn":
                 self._load("cppn")  # something must play: the generator without weights always can

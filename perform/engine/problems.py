@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 
-PARTS = ("generator", "model", "picture", "recorder", "show", "sound")  # what a show consists of
+PARTS = ("device", "generator", "model", "picture", "recorder", "show", "sound")  # what a show consists of
 
 log = logging.getLogger("perform")
 
