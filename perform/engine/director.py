@@ -71,9 +71,8 @@ class Director:
         self._order(preset.shaders)
         self.home()
         parameters = self._engine.parameters
-        for name, word in (("preset", path.stem), ("model", preset.model)):
-            if word in parameters.knob(name).choices:
-                parameters.set(name, word)
+        if path.stem in parameters.knob("preset").choices:
+            parameters.set("preset", path.stem)
         self.use(preset.model)
 
     def home(self) -> None:
@@ -140,6 +139,9 @@ class Director:
             self._say(self.playing.name)
 
     def use(self, model: str) -> None:
+        """Play another model, by its name or its file."""
+        if model in self._engine.parameters.knob("model").choices:
+            self._engine.parameters.set("model", model)
         if model != self._model:
             self._model = model
             self._load(model)

@@ -114,6 +114,14 @@ def test_the_model_can_be_changed_apart_from_the_preset(desk: Desk) -> None:
     assert desk.director.name == "one"
 
 
+def test_a_model_asked_for_by_name_or_by_file_stays(desk: Desk) -> None:
+    for model in ("first-light", "somewhere/mine.safetensors"):
+        desk.director.use(model)
+        desk.director.step([])
+        desk.director.step([])
+        assert desk.models[-1] == model
+
+
 def test_home_is_what_the_preset_says_after_any_move(desk: Desk) -> None:
     parameters = desk.engine.parameters
     before = parameters.base.copy()
