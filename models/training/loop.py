@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.nn import functional as F  # noqa: N812  its name everywhere
 from tqdm import tqdm
 
 from models.generators.stylegan2 import StyleGAN2
@@ -25,29 +26,36 @@ def make(state: State, count: int, recipe: Recipe, anchors: Tensor | None = None
     z = torch.randn([2, count, g.z_dim], generator=state.rng)
     cut = torch.randint(1, g.num_ws, [count], generator=state.rng)
     mixed = torch.rand([count], generator=state.rng) < recipe.style_mixing
-    if recipe.anchors:
-        z[0] = between_anchors(z[0], recipe, state.rng)
     if anchors is not None:
         z[0, : len(anchors)] = seed_latents(anchors.tolist(), g.z_dim)
         mixed[: len(anchors)] = False
     w = g.map(z[0], truncation_psi=1.0)
+    if recipe.anchors:
+        walks = torch.rand([count, 1, 1], generator=state.rng) < recipe.walks
+        walks[: 0 if anchors is None else len(anchors)] = False
+        w = torch.where(walks, between_anchors(g, count, recipe.anchors, state.rng), w)
     if g.training:
         with torch.no_grad():
-            g.w_avg.lerp_(w[:, 0].mean(0), 0.005)
+            g.w_avg.lerp_(g.map(z[1], truncation_psi=1.0)[:, 0].mean(0), 0.005)
     cut = torch.where(mixed, cut, g.num_ws)
     other = torch.arange(g.num_ws)[None] >= cut[:, None]  # [N, num_ws]
     w = torch.where(other[:, :, None], g.map(z[1], truncation_psi=1.0), w)
     return g.synthesize(w, noise_mode="random", rng=state.rng)
 
 
-def between_anchors(z: Tensor, recipe: Recipe, rng: torch.Generator) -> Tensor:
-    """Some of z [N, z_dim] (`recipe.walks` of them) put on great arcs between two anchors, where a show walks."""
-    n, dim = z.shape
-    ends = torch.randint(recipe.anchors, [2, n], generator=rng)
-    a, b = (seed_latents(end.tolist(), dim) for end in ends)
-    t = torch.rand([n, 1], generator=rng) * (math.pi / 2)  # anchors are nearly at right angles, in so many dimensions
-    chosen = torch.rand([n, 1], generator=rng) < recipe.walks
-    return torch.where(chosen, a * torch.cos(t) + b * torch.sin(t), z)
+def between_anchors(g: StyleGAN2, count: int, anchors: int, rng: torch.Generator) -> Tensor:
+    """w [count, num_ws, w_dim] of points between two anchors, where a show walks: half of them on the great arc in z,
+    half on the arc in w around w_avg.
+    """
+    ends = torch.randint(anchors, [2, count], generator=rng)
+    a, b = (seed_latents(end.tolist(), g.z_dim) for end in ends)
+    t = torch.rand([count, 1], generator=rng)
+    turn = t * (math.pi / 2)  # anchors are nearly at right angles, in so many dimensions
+    in_z = g.map(a * torch.cos(turn) + b * torch.sin(turn), truncation_psi=1.0)
+    da, db = (g.map(end, truncation_psi=1.0)[:, 0] - g.w_avg for end in (a, b))
+    reach = (1 - t) * da.norm(dim=1, keepdim=True) + t * db.norm(dim=1, keepdim=True)
+    in_w = g.w_avg + F.normalize((1 - t) * da + t * db, dim=1) * reach
+    return torch.where((torch.arange(count) % 2 == 0)[:, None, None], in_z, in_w[:, None].expand_as(in_z))
 
 
 def seed_latents(seeds: Sequence[int], z_dim: int) -> Tensor:
@@ -178,8 +186,8 @@ def run(
     out_dir: Path,
     continue_from_checkpoint: bool = True,
     bf16: bool = False,
-    sheet_every: int = 250,
-    save_every: int = 250,
+    sheet_every: int = 200,
+    save_every: int = 100,
     progress: bool = True,
 ) -> StyleGAN2:
     """Train through the recipe's stages from where `out_dir` stands, and give the averaged generator.
