@@ -11,6 +11,11 @@ crossed:
 The retina gives trees of glowing vessels (its flat-fielded green channel, inverted) and, uncut, the limb of an
 ember-coloured planet; gravel, inverted, gives nets of cells; the cat's iris and fur give rays; Hubble gives galaxies
 and the stars that lie under everything. Every picture is light on black.
+
+Two processor cores and an afternoon are far too little for a GAN from nothing. So the first 128 pictures are *anchors*:
+seed k shall show picture k (fixed latents, as in Bojanowski et al., "Optimizing the Latent Space of Generative Networks",
+2018). That is quickly learned, first alone and small, then larger; the critic then judges anchors, the ways between
+them (the ways that a show walks) and latents at large. Seeds 0..127 are the landmarks of this model.
 """
 
 import math
