@@ -43,7 +43,7 @@ from perform.tape import Tape
 
 log = logging.getLogger("perform")
 
-SOFTWARE_HEIGHT, SOFTWARE_FPS = 270, 30.0  # what software GL can paint beside a network on two cores
+SOFTWARE_HEIGHT, SOFTWARE_FPS = 216, 32.0  # what software GL can paint beside a network on two cores
 SWITCH_INTERVAL = 0.0005  # seconds: at Python's default of 5 ms one busy thread costs a quarter of the audio
 
 
@@ -213,7 +213,7 @@ def open_show(options: Options) -> Iterator[Show]:
         opened.callback(ear.close)
         wall = open_wall(options, problems)
         opened.callback(wall.close)
-        worker = Worker(clock, problems)
+        worker = Worker(clock, problems, bell)
         show = Show(
             options,
             parameters,

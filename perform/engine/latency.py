@@ -57,6 +57,10 @@ class LatencyMeter:
         """Nothing is made at the moment (the picture is frozen): do not count how long the hands wait."""
         self._waiting.clear()
 
+    def answered_by(self, serial: int) -> bool:
+        """Whether a frame made from the request `serial` would answer a waiting hand."""
+        return bool(self._waiting) and self._waiting[0][0] <= serial
+
     def presented(self, serial: int, now: float) -> None:
         """A frame made from the request `serial` is on the wall since `now`."""
         while self._waiting and self._waiting[0][0] <= serial:

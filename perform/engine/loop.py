@@ -35,7 +35,7 @@ class Engine:
 
     `patch` may be replaced between two frames (a preset change). `direct` is called each frame with the names of the
     buttons that fired, before the values are worked out, so that a change they make is in this frame. `bell` is rung
-    by the sources when a hand moves.
+    by the sources when a hand moves, and by the worker when a frame is made.
     """
 
     def __init__(
@@ -81,22 +81,26 @@ class Engine:
         self.frame_times.add(tick.dt)
         return tick
 
-    def ask(self, tick: Tick) -> Values:
-        """Events to signals to values, and the generator asked for a picture of them."""
+    def ask(self, tick: Tick, only_hands: bool = False) -> Values:
+        """Events to signals to values; the generator is asked for a picture of them (`only_hands`: if a hand moved)."""
         events = [event for source in self.sources for event in source.poll(tick)]
         self.signals.update(events, tick.dt)
         self.serial += 1
-        self.touch(events)
+        moved = self.touch(events)
         values = self.patch.play(self.signals, self.parameters, tick.dt)
         position = self.traveller.step(values, self.signals.get("beat.bpm"), tick.dt)
         if values.flag("freeze"):
             self.latency.forget()
-        else:
+        elif moved or not only_hands:
             self.worker.ask(Request(tick, values, position, self.serial))
         return values
 
-    def touch(self, events: Sequence[Event]) -> None:
-        """A signal that bears a parameter's own name sets it. Bad values are reported and change nothing."""
+    def touch(self, events: Sequence[Event]) -> bool:
+        """A signal that bears a parameter's own name sets it. Whether a hand moved.
+
+        Bad values are reported and change nothing.
+        """
+        moved = False
         for event in events:
             if event.name in self.parameters:
                 try:
@@ -106,18 +110,23 @@ class Engine:
                     continue
             if event.hand:
                 self.latency.touched(self.serial, event.time)
+                moved = True
         self.direct(self.parameters.fired())
+        return moved
 
     def rest(self) -> None:
         """Wait until the next frame is due. A hand that moves meanwhile is let in at once, not at the next frame.
 
-        So a picture that answers it can be ready when the next one is drawn. At most every 2 ms, whatever arrives.
+        When the picture that answers it is ready, the next frame begins at once. At most every 2 ms, whatever arrives.
         """
         while (left := self.clock.left()) > 0.0:
             if not self.bell.wait(left):
                 break
             self.bell.clear()
-            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0))
+            frame = self.worker.newest()
+            if frame is not None and self.latency.answered_by(frame.serial):
+                break
+            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True)
             sleep(min(self.clock.left(), BELL_REST))
 
     def run(self, going: Callable[[Tick], bool]) -> None:

@@ -61,15 +61,16 @@ class Worker:
     """A thread around a renderer.
 
     An exception in the renderer leaves the last good frame standing and is reported as part "generator"; the next
-    request tries again.
+    request tries again. `bell` is rung when a frame is made.
     """
 
-    def __init__(self, clock: Clock, problems: Problems) -> None:
+    def __init__(self, clock: Clock, problems: Problems, bell: threading.Event | None = None) -> None:
         self.made = 0
         self.gauge = Gauge()
         self.renderer: Renderer | None = None
         self._clock = clock
         self._problems = problems
+        self._bell = bell or threading.Event()
         self._requests: Slot[Request] = Slot()
         self._frames: Slot[Frame] = Slot()
         self._latest: Frame | None = None
@@ -117,6 +118,7 @@ class Worker:
                 self._busy, self._since = False, self._clock.now()
                 self.gauge.add(frame.made_in)
                 self.made += 1
+                self._bell.set()
 
 
 class InlineWorker:

@@ -64,7 +64,7 @@ def patience(ctx: moderngl.Context) -> Callable[[], None]:
 
     A software renderer waits anyway, at the first pass that reads what the last one drew; but it waits inside moderngl,
     which holds the interpreter's lock, and so the network's thread and the ear's stand still for as long as the picture
-    takes (measured: 30 times slower frames). Waiting here costs no time and leaves them running.
+    takes (measured: hand to photon 256 ms p99 without this wait, 95 with it). Waiting here costs no time and leaves them running.
     """
     return (is_software(ctx) and _gl_finish()) or _nothing
 

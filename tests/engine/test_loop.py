@@ -256,3 +256,27 @@ def test_a_worker_that_waits_for_its_frame_says_for_how_long_and_a_frozen_one_do
         sleep(0.01)
     assert worker.quiet_for() == 0.0
     worker.close()
+
+
+def test_the_picture_that_answers_a_hand_does_not_wait_for_the_next_frame(
+    parameters: Parameters, flat_renderer: object
+) -> None:
+    """With one frame a second, a fader is answered on the wall in a fraction of that."""
+    clock, problems, bell = WallClock(1), Problems(), threading.Event()
+    queue = EventQueue(bell=bell)
+
+    class Hand:
+        def poll(self, tick: Tick) -> Sequence[Event]:
+            return queue.drain()
+
+        def close(self) -> None:
+            return None
+
+    worker = Worker(clock, problems, bell)
+    worker.install(flat_renderer)
+    show = Engine(clock, [Hand()], parameters, worker, Screen(), direct=lambda _: None, problems=problems, bell=bell)
+    threading.Timer(0.1, lambda: queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))).start()
+    show.run(lambda tick: tick.index < 1)
+    worker.close()
+    assert show.latency.gauge.count == 1
+    assert show.latency.gauge.median < 0.5
