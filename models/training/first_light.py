@@ -13,9 +13,9 @@ ember-coloured planet; gravel, inverted, gives nets of cells; the cat's iris and
 and the stars that lie under everything. Every picture is light on black.
 
 Two processor cores and an afternoon are far too little for a GAN from nothing. So the first 128 pictures are *anchors*:
-seed k shall show picture k (fixed latents, as in Bojanowski et al., "Optimizing the Latent Space of Generative Networks",
-2018). That is quickly learned, first alone and small, then larger; the critic then judges anchors, the ways between
-them (the ways that a show walks) and latents at large. Seeds 0..127 are the landmarks of this model.
+seed k shall show picture k (fixed latents, as in Bojanowski et al., "Optimizing the Latent Space of Generative
+Networks", 2018). That is quickly learned, first alone and small, then larger; the critic then judges anchors, the ways
+between them (the ways that a show walks) and latents at large. Seeds 0..127 are the landmarks of this model.
 """
 
 import math
@@ -177,7 +177,7 @@ RECIPE = Recipe(
         Stage(resolution=32, kimg=16, batch=16, pictures=4000),
         Stage(resolution=64, kimg=44, batch=16, pictures=4000, adversarial=False),
         Stage(resolution=128, kimg=16, batch=16, pictures=4000, adversarial=False),
-        Stage(resolution=128, kimg=14, batch=16, pictures=4000),
+        Stage(resolution=128, kimg=9.6, batch=16, pictures=4000),
         Stage(resolution=256, kimg=100, batch=8, pictures=4000, augment=("translation",)),
     ),
     learning_rate=0.003,

@@ -38,7 +38,7 @@ class Recipe:
     learning_rate: float = 0.0025
     r1_gamma: float = 2e-3  # times resolution^2 / batch
     r1_every: int = 16
-    ema_kimg: float = 3.0  # half-life, ramped up over the first ten times as many pictures
+    ema_kimg: float = 1.5  # half-life, ramped up over the first ten times as many pictures
     style_mixing: float = 0.3
     anchors: int = 0  # the first so many pictures are what seeds 0, 1, ... shall show; half of G's batch are anchors
     walks: float = 0.5  # of the other latents, so many lie between two anchors
