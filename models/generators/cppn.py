@@ -67,7 +67,7 @@ class CPPN(nn.Module):
         self.register_buffer("w_avg", torch.zeros(config.z_dim), persistent=False)
         axis = (torch.arange(config.grid) + 0.5) / config.grid * 2 - 1
         y, x = torch.meshgrid(axis, axis, indexing="ij")
-        places = torch.stack([x, y])[None].contiguous(memory_format=torch.channels_last)
+        places = torch.stack([x, y])[None]
         self.register_buffer("places", places, persistent=False)
         keep("noise_const", 1, 2, 6, 6, scale=0.12)
         width, dim = config.width, config.z_dim
@@ -122,15 +122,15 @@ class CPPN(nn.Module):
             raise ValueError(f"noise_mode must be const, random or none, not {noise_mode!r}")
         styles = w.unbind(1)
         x = tap("warp", self._places(styles[0], noise_mode, noise_strength, rng))
-        radius = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        radius = (x[:, :1].square() + x[:, 1:].square()).sqrt()
         x = F.conv2d(torch.cat([x, radius], 1), self.into)
         x = torch.sin(x + _maps(styles[0] @ self.phase))
         for k in range(self.settings.depth):
             weight: Tensor = getattr(self, f"weight{k}")
             y = F.conv2d(x, weight)
             gate = 1 + _maps(styles[k + 1] @ getattr(self, f"gate{k}"))
-            y = torch.sin(y * gate + _maps(styles[k + 1] @ getattr(self, f"shift{k}")))
-            x = tap(f"field{k}", y + 0.5 * x)
+            y = torch.addcmul(_maps(styles[k + 1] @ getattr(self, f"shift{k}")), y, gate).sin_()
+            x = tap(f"field{k}", torch.add(y, x, alpha=0.5))
         out = F.conv2d(x, self.out) + _maps(styles[-1] @ self.tint)
         image = tap("torgb", _light(out))
         size = [self.img_resolution, self.img_resolution]
@@ -152,9 +152,8 @@ class CPPN(nn.Module):
             if mode == "random":
                 noise = torch.randn(noise.shape, generator=rng, device=x.device) * 0.12
             x = x + F.interpolate(noise, list(x.shape[2:]), mode="bicubic", align_corners=True) * strength
-        x = x.contiguous(memory_format=torch.channels_last)
         turned = torch.einsum("nij,mjhw->nihw", matrix.view(-1, 2, 2), x)
-        return (turned + 0.4 * _maps(a[:, :2])).contiguous(memory_format=torch.channels_last)
+        return turned + 0.4 * _maps(a[:, :2])
 
 
 def _maps(v: Tensor) -> Tensor:
