@@ -182,4 +182,5 @@ RECIPE = Recipe(
     ),
     learning_rate=0.003,
     anchors=128,
+    noise_rate=0.02,
 )

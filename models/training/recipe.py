@@ -43,5 +43,5 @@ class Recipe:
     anchors: int = 0  # the first so many pictures are what seeds 0, 1, ... shall show; half of G's batch are anchors
     walks: float = 0.5  # of the other latents, so many lie between two anchors
     anchor_weight: float = 10.0
-    noise_rate: float = 0.1  # learning rate of the noise strengths, times learning_rate: structure should come from w
+    noise_rate: float = 0.1  # of learning_rate, for noise strengths: what they draw, w cannot steer
     discriminator: Mapping[str, Any] = field(default_factory=lambda: {"channel_base": 2048, "channel_max": 64})
