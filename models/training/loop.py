@@ -64,7 +64,10 @@ def seed_latents(seeds: Sequence[int], z_dim: int) -> Tensor:
 
 
 def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> dict[str, float]:
-    """One step of both networks; the losses as numbers. FloatingPointError if one is not finite."""
+    """A step of G on anchors alone (cheap, and most of what it learns), then one of G and of D against each other.
+
+    Gives the losses as numbers. Raises FloatingPointError if one is not finite.
+    """
     stage = recipe.stages[state.stage]
     count = stage.batch // processes()
 
@@ -72,8 +75,9 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             return torch.as_tensor(state.discriminator(augment(x, stage.augment, state.rng)))
 
-    losses = _step_generator(state, pictures, recipe, count, judge)
+    losses = _step_generator(state, pictures, recipe, count, None)
     if stage.adversarial:
+        losses |= _step_generator(state, pictures, recipe, count, judge)
         losses |= _step_discriminator(state, pictures, recipe, count, judge)
     state.steps += 1
     state.seen += stage.batch
@@ -87,17 +91,20 @@ def step(state: State, pictures: Tensor, recipe: Recipe, bf16: bool = False) -> 
 Judge = Callable[[Tensor], Tensor]
 
 
-def _step_generator(state: State, pictures: Tensor, recipe: Recipe, count: int, judge: Judge) -> dict[str, float]:
-    """G's step: the critic's opinion, and for seeds that are anchors the picture they stand for."""
-    stage = recipe.stages[state.stage]
+def _step_generator(
+    state: State, pictures: Tensor, recipe: Recipe, count: int, judge: Judge | None
+) -> dict[str, float]:
+    """A step of G: the critic's opinion if there is one, and for seeds that are anchors the picture they stand for."""
+    anchored = (count // 2 if judge else count) if recipe.anchors else 0
+    if not anchored and judge is None:
+        return {}
     state.discriminator.requires_grad_(False)
     state.g_optimiser.zero_grad(set_to_none=True)
-    anchored = (count // 2 if stage.adversarial else count) if recipe.anchors else 0
     anchors = torch.randint(recipe.anchors, [anchored], generator=state.rng) if anchored else None
     made = make(state, count, recipe, anchors)
     loss = made.new_zeros([])
     losses = {}
-    if stage.adversarial:
+    if judge:
         loss = generator_loss(judge(made))
         losses["g"] = float(loss.detach())
     if anchors is not None:
