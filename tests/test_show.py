@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from perform.app import Options, Show, open_show
+from perform.audio.dummy import PulseServer
 from perform.audio.file import write_sound
 from perform.engine.clock import machine_time, sleep
 
@@ -340,3 +342,38 @@ def test_a_live_recording_and_a_screenshot_are_kept(
     assert kept == [".mp4", ".png"]
     film = next((tmp_path / "recordings").glob("*.mp4"))
     assert len(frames_of(film)) > 5
+
+
+@pytest.mark.sound
+def test_the_sound_server_may_die_during_the_show_and_the_picture_goes_on(
+    tmp_path: Path, wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real PulseAudio null sink carries the kicks into the show; it is killed, and comes back."""
+    server = PulseServer(tmp_path)
+    for name, value in server.env.items():
+        monkeypatch.setenv(name, value)
+
+    def heard() -> bool:
+        return show.engine.signals.get("audio.low") > 0.1
+
+    with server, open_show(replace(SMALL, audio="pulse")) as show:
+        for _ in range(3):  # the first notes of a cold server are lost
+            player = server.play(wav)
+            if play_until(show, heard, 6):
+                break
+        assert heard(), show.ear.health
+        server.kill()
+        frames = show.engine.frame_times.count
+        assert play_until(show, lambda: "sound" in show.problems.current, 15), "it is said"
+        assert show.problems.status() == 1
+        assert play_until(show, lambda: show.engine.signals.get("audio.low") < 0.01, 15), "features fall to silence"
+        assert show.engine.frame_times.count > frames + 10, "the picture goes on"
+        server.start()
+        back = machine_time()
+        while machine_time() - back < 30 and not (player.poll() is None and heard()):
+            if player.poll() is not None:
+                player = server.play(wav)
+            play_until(show, heard, 1)
+        assert heard(), show.ear.health
+        assert "sound" not in show.problems.current, "and it is well again by itself"
+        assert "show" not in show.problems.current

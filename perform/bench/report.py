@@ -18,9 +18,11 @@ Row = dict[str, Any]
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Rows as aligned columns; numbers with three significant places."""
+    """Rows as aligned columns, a single row or rows of different kinds as lines; numbers to four places."""
     if not rows:
         return "nothing measured"
+    if any(row.keys() != rows[0].keys() for row in rows) or len(rows) == 1:
+        return "\n\n".join("\n".join(f"{name:28} {_shown(value)}" for name, value in row.items()) for row in rows)
     names = list(dict.fromkeys(name for row in rows for name in row))
     cells = [names] + [[_shown(row.get(name, "")) for name in names] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
