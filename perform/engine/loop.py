@@ -51,13 +51,8 @@ class Engine:
         strict: bool = False,
         bell: threading.Event | None = None,
     ) -> None:
-        self.clock, self.sources, self.parameters, self.worker, self.stage = (
-            clock,
-            list(sources),
-            parameters,
-            worker,
-            stage,
-        )
+        self.clock, self.sources, self.parameters = clock, list(sources), parameters
+        self.worker, self.stage = worker, stage
         self.direct, self.problems, self.strict = direct, problems, strict
         self.signals = Signals()
         self.patch = Patch((), parameters)

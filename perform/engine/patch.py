@@ -61,8 +61,8 @@ class Patch:
         self.routes = tuple(routes)
         self._places = np.array([parameters.place(route.to) for route in routes], dtype=np.intp)
         self._depth = np.array([route.depth for route in routes])
-        self._attack = np.array([max(route.attack, 1e-9) for route in routes])
-        self._release = np.array([max(route.release, 1e-9) for route in routes])
+        self._attack = np.array([route.attack for route in routes])
+        self._release = np.array([route.release for route in routes])
         curves = np.array([route.curve for route in routes])
         self._curves = [(name, np.flatnonzero(curves == name)) for name in CURVES if name in curves]
         self._state = np.zeros(len(routes))
@@ -75,7 +75,9 @@ class Patch:
         if self.routes:
             heard = np.array([signals.get(route.signal) for route in self.routes])
             time = np.where(heard > self._state, self._attack, self._release)
-            self._state += (1.0 - np.exp(-dt / time)) * (heard - self._state)
+            # 0 seconds follow at once, also between two frames, where a hand is let in with dt = 0
+            step = np.where(time > 0.0, 1.0 - np.exp(-dt / np.maximum(time, 1e-9)), 1.0)
+            self._state += step * (heard - self._state)
             for curve, which in self._curves:
                 self._shaped[which] = bend(curve, self._state[which])
             np.add.at(self._offsets, self._places, self._depth * self._shaped)

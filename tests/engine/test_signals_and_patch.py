@@ -82,6 +82,17 @@ def test_attack_and_release_are_seconds_at_any_frame_rate(parameters: Parameters
         assert down == pytest.approx(0.5 + 0.5 * rise * math.exp(-0.4))
 
 
+def test_a_route_without_attack_follows_a_hand_between_two_frames(parameters: Parameters) -> None:
+    patch = Patch(
+        [Route("midi.cc.1", "shader.echo.amount", 0.5), Route("b", "walk.speed", 1.0, attack=0.1)], parameters
+    )
+    signals = Signals()
+    signals.update([Event("midi.cc.1", 1.0, 0.0), Event("b", 1.0, 0.0)], 0.0)
+    values = patch.play(signals, parameters, 0.0)
+    assert values["shader.echo.amount"] == 1.0
+    assert values["walk.speed"] == 0.25
+
+
 def test_a_route_to_nowhere_is_named(parameters: Parameters) -> None:
     with pytest.raises(UserError, match=r'walk\.sped.*Did you mean "walk\.speed"'):
         Patch([Route("a", "walk.sped", 1.0)], parameters)
