@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from perform.audio.ear import Ear
@@ -68,7 +69,7 @@ class Readout:
         """The figures, in the order in which a performer asks for them."""
         engine, health = self._engine, self._ear.health
         frames, latency = engine.frame_times, engine.latency.gauge
-        model = self._loader.loaded or "loading"
+        model = Path(self._loader.loaded).stem or "loading"
         return [
             Line(self._director.playing.name or "perform"),
             Line("preset", self._director.name),
