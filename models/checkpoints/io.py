@@ -48,6 +48,7 @@ def save(path: Path, generator: Generator, card: Mapping[str, Any], half: bool =
     about = {"format": FORMAT, "architecture": generator.architecture, "config": generator.config, "card": dict(card)}
     beside = path.with_name(path.name + ".part")
     save_file(tensors, beside, metadata={KEY: json.dumps(about)})
+    beside.chmod(0o644)  # safetensors makes it readable for its owner alone; a wheel carries that into site-packages
     beside.replace(path)
 
 

@@ -178,7 +178,7 @@ RECIPE = Recipe(
         Stage(resolution=64, kimg=44, batch=16, pictures=4000, adversarial=False),
         Stage(resolution=128, kimg=16, batch=16, pictures=4000, adversarial=False),
         Stage(resolution=128, kimg=9.6, batch=16, pictures=4000),
-        Stage(resolution=256, kimg=100, batch=8, pictures=4000, augment=("translation",)),
+        Stage(resolution=256, kimg=16.4, batch=8, pictures=4000, augment=("translation",)),
     ),
     learning_rate=0.003,
     anchors=128,
