@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import models
+from perform.engine.clock import FixedClock, Tick
+from perform.engine.frame import Request
+from perform.engine.parameters import Parameters
+from perform.engine.patch import Patch
+from perform.engine.problems import UserError
+from perform.engine.signals import Signals
+
+
+def request(parameters: Parameters, position: float) -> Request:
+    return Request(Tick(0, 0.0, 0.04), Patch((), parameters).play(Signals(), parameters, 0.04), position, 7)
+
+
+@pytest.mark.parametrize("name", sorted(models.available()))
+def test_a_frame_is_rgba_and_answers_its_request(name: str, parameters: Parameters) -> None:
+    from perform.engine.render import GeneratorRenderer
+
+    renderer = GeneratorRenderer(models.load(name), FixedClock(25), name)
+    first = renderer.render(request(parameters, 0.0))
+    kept = first.pixels.copy()
+    assert first.pixels.dtype == np.uint8
+    assert first.pixels.shape[2] == 4
+    assert (first.pixels[..., 3] == 255).all()
+    assert first.serial == 7
+    second = renderer.render(request(parameters, 0.5))
+    assert np.abs(second.pixels.astype(int) - kept).mean() > 1, "the walk moves the picture"
+    assert np.array_equal(first.pixels, kept), "and a frame stays what it was while the next is made"
+    again = renderer.render(request(parameters, 0.0))
+    assert np.array_equal(again.pixels, kept), "the same place is the same picture"
+
+
+@pytest.mark.parametrize("name", sorted(models.available()))
+def test_the_fast_form_plays_the_same_picture_wherever_the_walk_is(name: str, parameters: Parameters) -> None:
+    from perform.engine.render import GeneratorRenderer
+
+    plain = GeneratorRenderer(models.load(name), FixedClock(25), name)
+    fast = GeneratorRenderer(models.load(name), FixedClock(25), name, fast=True)
+    for position, strength in ((0.0, 1.0), (0.4, 1.0), (1.7, 0.0), (3.2, 2.0)):
+        parameters.set("walk.noise_strength", strength)
+        ours = fast.render(request(parameters, position)).pixels.astype(float)
+        exact = plain.render(request(parameters, position)).pixels.astype(float)
+        assert np.sqrt(np.mean((ours - exact) ** 2)) < 0.02 * 127.5, (position, strength)
+
+
+def test_every_knob_of_the_walk_moves_the_picture(parameters: Parameters) -> None:
+    from perform.engine.render import GeneratorRenderer
+
+    renderer = GeneratorRenderer(models.load("first-light"), FixedClock(25), "first-light")
+    home = renderer.render(request(parameters, 0.3)).pixels.astype(int)
+    moves = {
+        "seed": 40.0, "landmarks": 5.0, "interpolation": "slerp", "offset": 0.5, "truncation_psi": 0.2,
+        "truncation_cutoff": 2.0, "noise_strength": 4.0, "coarse": 0.7, "middle": 0.7, "fine": 0.7,
+    }  # fmt: skip
+    for name, value in moves.items():
+        before = parameters.get(f"walk.{name}")
+        parameters.set(f"walk.{name}", value)
+        moved = renderer.render(request(parameters, 0.3)).pixels.astype(int)
+        assert np.abs(moved - home).max() > 3, name
+        parameters.set(f"walk.{name}", before)
+    assert np.array_equal(renderer.render(request(parameters, 0.3)).pixels, home), "and home is home, bit for bit"
+
+
+def test_an_absent_device_names_those_that_are_there() -> None:
+    from perform.engine.render import pick_device
+
+    assert pick_device("cpu") == "cpu"
+    with pytest.raises(UserError, match=r"this machine has: .*cpu"):
+        pick_device("cuda:99" if not _has_cuda() else "abacus")
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
