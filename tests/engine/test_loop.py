@@ -29,6 +29,19 @@ class Script:
         return None
 
 
+class Hand:
+    """A source that says what its queue holds."""
+
+    def __init__(self, queue: EventQueue) -> None:
+        self.queue = queue
+
+    def poll(self, tick: Tick) -> Sequence[Event]:
+        return self.queue.drain()
+
+    def close(self) -> None:
+        return None
+
+
 class Screen:
     """A stage that remembers what was on the wall."""
 
@@ -217,13 +230,6 @@ def test_a_hand_that_moves_between_two_frames_is_let_in_at_once(parameters: Para
     clock, problems, bell = WallClock(1), Problems(), threading.Event()
     queue = EventQueue(bell=bell)
 
-    class Hand:
-        def poll(self, tick: Tick) -> Sequence[Event]:
-            return queue.drain()
-
-        def close(self) -> None:
-            return None
-
     asked: list[tuple[float, float]] = []
 
     class Ear(InlineWorker):
@@ -231,7 +237,14 @@ def test_a_hand_that_moves_between_two_frames_is_let_in_at_once(parameters: Para
             asked.append((clock.now(), request.values["walk.speed"]))
 
     show = Engine(
-        clock, [Hand()], parameters, Ear(clock, problems), Screen(), direct=lambda _: None, problems=problems, bell=bell
+        clock,
+        [Hand(queue)],
+        parameters,
+        Ear(clock, problems),
+        Screen(),
+        direct=lambda _: None,
+        problems=problems,
+        bell=bell,
     )
     threading.Timer(0.1, lambda: queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))).start()
     show.run(lambda tick: tick.index < 1)
@@ -265,16 +278,11 @@ def test_the_picture_that_answers_a_hand_does_not_wait_for_the_next_frame(
     clock, problems, bell = WallClock(1), Problems(), threading.Event()
     queue = EventQueue(bell=bell)
 
-    class Hand:
-        def poll(self, tick: Tick) -> Sequence[Event]:
-            return queue.drain()
-
-        def close(self) -> None:
-            return None
-
     worker = Worker(clock, problems, bell)
     worker.install(flat_renderer)
-    show = Engine(clock, [Hand()], parameters, worker, Screen(), direct=lambda _: None, problems=problems, bell=bell)
+    show = Engine(
+        clock, [Hand(queue)], parameters, worker, Screen(), direct=lambda _: None, problems=problems, bell=bell
+    )
     threading.Timer(0.1, lambda: queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))).start()
     show.run(lambda tick: tick.index < 1)
     worker.close()
