@@ -107,7 +107,7 @@ def in_one_call(generator: Generator, w: torch.Tensor, strength: torch.Tensor) -
             warnings.simplefilter("ignore")  # shapes are constants here, on purpose
             example = (w.clone(), strength.clone())
             traced: Synthesize = torch.jit.freeze(torch.jit.trace(_Network(eager).eval(), example))  # type: ignore[no-untyped-call]
-    except (RuntimeError, AttributeError) as error:
+    except (RuntimeError, AttributeError, SystemError, Warning) as error:  # a warning that another thread made an error
         log.info("%s cannot be traced (%s) and plays as it is", generator.architecture, error)
         return eager
     return traced

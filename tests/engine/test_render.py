@@ -77,3 +77,18 @@ def _has_cuda() -> bool:
     import torch
 
     return bool(torch.cuda.is_available())
+
+
+def test_a_network_that_cannot_be_traced_plays_as_it_is(
+    parameters: Parameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from perform.engine.render import GeneratorRenderer
+
+    def refuse(*_: object) -> None:
+        raise SystemError("returned a result with an exception set")
+
+    monkeypatch.setattr(torch.jit, "trace", refuse)
+    renderer = GeneratorRenderer(models.load("first-light"), FixedClock(25), "first-light", fast=True)
+    assert renderer.render(request(parameters, 0.0)).pixels.std() > 1
