@@ -21,7 +21,7 @@ from models.knobs import Choice, Span
 
 Array = NDArray[np.float64]
 
-STEPS = 48  # samples a segment in the arc-length table: keeps the speed even within 1 %
+STEPS = 48  # samples a segment in the arc-length table: keeps the speed even within 2 %
 
 
 def landmark(seed: int, dim: int) -> Array:

@@ -23,8 +23,8 @@ def table(rows: Sequence[Row]) -> str:
         return "nothing measured"
     if any(row.keys() != rows[0].keys() for row in rows) or len(rows) == 1:
         return "\n\n".join("\n".join(f"{name:28} {_shown(value)}" for name, value in row.items()) for row in rows)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [names] + [[_shown(row.get(name, "")) for name in names] for row in rows]
+    names = list(rows[0])
+    cells = [names] + [[_shown(row[name]) for name in names] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
 

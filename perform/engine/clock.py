@@ -46,11 +46,6 @@ def machine_time() -> float:
     return time.perf_counter()
 
 
-def cpu_time() -> float:
-    """Seconds of processor time that this process has used, for benchmarks."""
-    return time.process_time()
-
-
 def thread_time() -> float:
     """Seconds of processor time that the calling thread has used, for benchmarks."""
     return time.thread_time()

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from perform.engine.parameters import Floats, Parameters, Values
 from perform.engine.signals import Signals
 
-CURVES = ("linear", "square", "root", "smooth", "step", "inverse")
+Curve = Literal["linear", "square", "root", "smooth", "step", "inverse"]
+CURVES: tuple[str, ...] = get_args(Curve)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,17 +27,15 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import tomli_w
 
 from perform.engine import assets
 from perform.engine.parameters import Parameters, nearest
-from perform.engine.patch import Route
+from perform.engine.patch import Curve, Route
 from perform.engine.problems import UserError
-
-Curve = Literal["linear", "square", "root", "smooth", "step", "inverse"]
 
 
 class RouteTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
