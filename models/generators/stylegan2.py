@@ -22,7 +22,7 @@ convolutions then run in it, while styles, noise, the RGB sum and the result sta
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,14 +33,21 @@ from torch.nn import functional as F  # noqa: N812  its name everywhere
 from models.generators import Scalar, Tap, identity
 
 ARCHITECTURE = "stylegan2"
-DESCRIPTION = "StyleGAN2 with skip connections to RGB (Karras et al. 2020)"
+DESCRIPTION = "StyleGAN2: skip, residual or plain (Karras et al. 2020)"
 
 GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
+RESIDUAL = math.sqrt(0.5)  # and through the sum of a residual block
 
 
 @dataclass(frozen=True)
 class Config:
-    """What a StyleGAN2 is made of; `channels(res)` = min(channel_base // res, channel_max).
+    """What a StyleGAN2 is made of.
+
+    `architecture`: "skip" (each resolution adds to the picture), "resnet" (residual blocks, one RGB layer at the end)
+    or "orig" (neither). Feature maps at a resolution: `channels` by its name ({"4": 512, ...}), or where that is None
+    min(channel_base // resolution, channel_max). `init_size` is the height and width of the constant; the picture is
+    img_resolution / 4 times that, so other shapes than [4, 4] give rectangular pictures, and resolutions are names.
+    `mapping_lr` is the learning-rate multiplier of the mapping's layers, which scales their weights.
 
     `img_offset` is added to the finished picture. The sum of RGB layers is padded with zeros where it is enlarged;
     for a network of dark pictures -1 makes that padding black instead of grey, which shows as a pale frame. NVIDIA's
@@ -55,12 +62,34 @@ class Config:
     channel_base: int = 32768
     channel_max: int = 512
     mapping_layers: int = 8
+    mapping_lr: float = 0.01
+    architecture: str = "skip"
+    channels: Mapping[str, int] | None = None
+    init_size: Sequence[int] = (4, 4)
     conv_clamp: float | None = None
     img_offset: float = 0.0
 
-    def channels(self, resolution: int) -> int:
-        """Feature maps at this resolution."""
-        return min(self.channel_base // resolution, self.channel_max)
+    def __post_init__(self) -> None:
+        if self.architecture not in ("skip", "resnet", "orig"):
+            raise ValueError(f"architecture must be skip, resnet or orig, not {self.architecture!r}")
+        if len(self.init_size) != 2 or min(self.init_size) < 1:
+            raise ValueError(f"init_size must be [height, width] of the constant, not {self.init_size!r}")
+
+    def width(self, resolution: int) -> int:
+        """Feature maps at this resolution; ValueError if `channels` does not say."""
+        if self.channels is None:
+            return min(self.channel_base // resolution, self.channel_max)
+        if str(resolution) not in self.channels:
+            raise ValueError(f"channels says nothing of resolution {resolution}")
+        return self.channels[str(resolution)]
+
+    def size(self, resolution: int) -> tuple[int, int]:
+        """Height and width of the maps that bear this resolution's name."""
+        return self.init_size[0] * resolution // 4, self.init_size[1] * resolution // 4
+
+    def has_rgb(self, resolution: int) -> bool:
+        """Whether this resolution has an RGB layer."""
+        return self.architecture == "skip" or resolution == self.img_resolution
 
     @property
     def resolutions(self) -> tuple[int, ...]:
@@ -97,23 +126,33 @@ def _upsample_kernel(channels: int) -> Tensor:
     return kernel.reshape(4 * channels, channels, 3, 3)
 
 
+def _blur(channels: int) -> Tensor:
+    """[channels, 1, 4, 4]: [1, 3, 3, 1] in both directions with the gain 4 that zero-stuffing asks for."""
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    return torch.outer(line, line).expand(channels, 1, 4, 4).clone()
+
+
 class StyledConv(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, leaky ReLU; `up` doubles the resolution."""
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; `up` doubles the resolution; `gain` is 1 but in residual
+    blocks.
+    """
 
     noise_const: Tensor
     blur: Tensor
 
-    def __init__(self, config: Config, inputs: int, outputs: int, resolution: int, up: bool) -> None:
+    def __init__(
+        self, config: Config, inputs: int, outputs: int, resolution: int, up: bool = False, gain: float = 1.0
+    ) -> None:
         super().__init__()
-        self.up, self.resolution, self.clamp = up, resolution, config.conv_clamp
+        self.up, self.size, self.gain = up, config.size(resolution), GAIN * gain
+        self.clamp = None if config.conv_clamp is None else config.conv_clamp * gain
         self.affine = Dense(config.w_dim, inputs, bias_init=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3).to(memory_format=torch.channels_last))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("noise_const", torch.randn(self.size))
         if up:
-            line = torch.tensor([0.25, 0.75, 0.75, 0.25])
-            self.register_buffer("blur", torch.outer(line, line).expand(outputs, 1, 4, 4).clone(), persistent=False)
+            self.register_buffer("blur", _blur(outputs), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
         """x [N, I, h, h], w [N, w_dim], noise [1 or N, 1, H, H] already scaled, or None -> [N, O, H, H]; x is
@@ -122,8 +161,8 @@ class StyledConv(nn.Module):
         style = self.affine(w)  # [N, I]
         power = self.weight.square().sum(dim=(2, 3))  # [O, I]
         # The activation's gain is moved before it (leaky ReLU is homogeneous), where it costs nothing.
-        demod = torch.rsqrt(style.square() @ power.t() + 1e-8) * GAIN  # [N, O]
-        bias = self.bias * GAIN
+        demod = torch.rsqrt(style.square() @ power.t() + 1e-8) * self.gain  # [N, O]
+        bias = self.bias * self.gain
         folded = len(x) == 1 and not torch.is_grad_enabled() and self.weight.numel() < x.numel()
         if folded:
             weight = self.weight * (demod.view(-1, 1, 1, 1) * style.view(1, -1, 1, 1))
@@ -134,7 +173,7 @@ class StyledConv(nn.Module):
         if noise is not None:
             y = _add_noise(y, noise.to(y.dtype))
         y = F.leaky_relu_(y, 0.2)
-        return y if self.clamp is None else y.clamp(-self.clamp * GAIN, self.clamp * GAIN)
+        return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The linear part, [N, I, h, h] -> [N, O, H, H]."""
@@ -179,22 +218,42 @@ class ToRGB(nn.Module):
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 
+class Shortcut(nn.Module):
+    """The way around a residual block: 1x1 convolution, enlarged to twice the size."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1))
+        self.gain = RESIDUAL / math.sqrt(inputs)
+        self.register_buffer("blur", _blur(outputs), persistent=False)
+
+    blur: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, I, h, w] -> [N, O, 2h, 2w]."""
+        y = F.conv2d(x, (self.weight * self.gain).to(x.dtype))
+        return F.conv_transpose2d(y, self.blur.to(x.dtype), stride=2, padding=1, groups=len(self.weight))
+
+
 class Block(nn.Module):
     """The layers of one resolution."""
 
     def __init__(self, config: Config, resolution: int) -> None:
         super().__init__()
-        channels = config.channels(resolution)
+        channels, residual = config.width(resolution), config.architecture == "resnet" and resolution > 4
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(channels, 4, 4))
+            self.const = nn.Parameter(torch.randn(channels, *config.init_size))
         else:
-            self.conv0 = StyledConv(config, config.channels(resolution // 2), channels, resolution, up=True)
-        self.conv1 = StyledConv(config, channels, channels, resolution, up=False)
-        self.torgb = ToRGB(config, channels)
+            self.conv0 = StyledConv(config, config.width(resolution // 2), channels, resolution, up=True)
+        self.conv1 = StyledConv(config, channels, channels, resolution, gain=RESIDUAL if residual else 1.0)
+        self.torgb = ToRGB(config, channels) if config.has_rgb(resolution) else None
+        self.skip = Shortcut(config.width(resolution // 2), channels) if residual else None
 
 
 class MappingNetwork(nn.Module):
-    """z and label -> w, before broadcasting and truncation."""
+    """z and label -> w, before broadcasting and truncation. A label is any real vector: one-hot for a class, in between
+    for a mixture.
+    """
 
     w_avg: Tensor
 
@@ -206,7 +265,7 @@ class MappingNetwork(nn.Module):
             self.embed = Dense(config.c_dim, config.w_dim)
             width += config.w_dim
         for k in range(self.depth):
-            setattr(self, f"fc{k}", Dense(width if k == 0 else config.w_dim, config.w_dim, lr=0.01))
+            setattr(self, f"fc{k}", Dense(width if k == 0 else config.w_dim, config.w_dim, lr=config.mapping_lr))
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
 
     def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
@@ -242,13 +301,17 @@ class StyleGAN2(nn.Module):
         self.mapping = MappingNetwork(config)
         self.synthesis = nn.ModuleDict({f"b{r}": Block(config, r) for r in config.resolutions})
         self.register_buffer("rgb_kernel", _upsample_kernel(config.img_channels), persistent=False)
-        parts = ("conv0", "conv1", "torgb")
-        self.layers = tuple(f"b{r}.{p}" for r in config.resolutions for p in (parts if r > 4 else parts[1:]))
+        self.layers = tuple(
+            f"b{r}.{part}"
+            for r in config.resolutions
+            for part in ("conv0", "conv1", "torgb")
+            if (part != "conv0" or r > 4) and (part != "torgb" or config.has_rgb(r))
+        )
 
     @property
     def config(self) -> dict[str, Any]:
-        """What `build` needs to make this network again."""
-        return asdict(self.settings)
+        """What `build` needs to make this network again, as JSON holds it."""
+        return {**asdict(self.settings), "init_size": list(self.settings.init_size)}
 
     @property
     def w_avg(self) -> Tensor:
@@ -299,27 +362,32 @@ class StyleGAN2(nn.Module):
         def styled(name: str, layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
             noise = None
             if noise_mode == "const":
-                noise = layer.noise_const * (layer.noise_strength * (noise_strength * GAIN))
+                noise = layer.noise_const * (layer.noise_strength * (noise_strength * layer.gain))
                 noise = noise[None, None]
             elif noise_mode == "random":
-                shape = [len(x), 1, layer.resolution, layer.resolution]
-                noise = torch.randn(shape, generator=rng, device=x.device) * (
-                    layer.noise_strength * (noise_strength * GAIN)
+                noise = torch.randn([len(x), 1, *layer.size], generator=rng, device=x.device) * (
+                    layer.noise_strength * (noise_strength * layer.gain)
                 )
             return tap(name, layer(x, w, noise))
 
         styles = w.unbind(1)
-        x = image = torch.empty(0)
+        x = torch.empty(0)
+        image: Tensor | None = None
         for k, (name, block) in enumerate(self.synthesis.items()):
             assert isinstance(block, Block)
             if k == 0:
                 x = block.const.to(self.compute_dtype).expand(len(w), -1, -1, -1)
                 x = x.contiguous(memory_format=torch.channels_last)
-            else:
+            around = None if block.skip is None else block.skip(x)
+            if k > 0:
                 x = styled(f"{name}.conv0", block.conv0, x, styles[2 * k - 1])
             x = styled(f"{name}.conv1", block.conv1, x, styles[2 * k])
+            x = x if around is None else x + around
+            if block.torgb is None:
+                continue
             rgb = tap(f"{name}.torgb", block.torgb(x, styles[2 * k + 1]))
-            image = rgb if k == 0 else rgb + F.pixel_shuffle(F.conv2d(image, self.rgb_kernel, padding=1), 2)
+            image = rgb if image is None else rgb + F.pixel_shuffle(F.conv2d(image, self.rgb_kernel, padding=1), 2)
+        assert image is not None  # the last resolution has an RGB layer
         offset = self.settings.img_offset
         return image if offset == 0 else image + offset
 
