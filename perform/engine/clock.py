@@ -9,6 +9,7 @@ one machine share; a child process stamps with `machine_time()` and the parent s
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,6 +50,12 @@ def machine_time() -> float:
 def thread_time() -> float:
     """Seconds of processor time that the calling thread has used, for benchmarks."""
     return time.thread_time()
+
+
+def process_time() -> float:
+    """Seconds of processor time of this process and the children it has waited for, for benchmarks."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def sleep(seconds: float) -> None:
