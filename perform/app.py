@@ -32,7 +32,7 @@ from perform.engine.problems import Problems
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
-from perform.output.canvas import is_software
+from perform.output.canvas import is_software, patience
 from perform.output.chain import Chain, chain_knobs
 from perform.output.fit import output_knobs
 from perform.output.hud import Hud
@@ -120,7 +120,8 @@ class Show:
         inline = isinstance(worker, InlineWorker)
         canvas = None if inline else canvas_for(wall)
         self.chain = Chain(wall.ctx, canvas or wall.size, assets.folder("shaders"), problems)
-        self.stage = Stage(wall, self.chain, problems, overlay=self.hud, canvas=canvas)
+        fine = inline or not is_software(wall.ctx)  # live, in software, there is no time for the finer enlargement
+        self.stage = Stage(wall, self.chain, problems, overlay=self.hud, canvas=canvas, fine=fine)
         self.tape = Tape(self.stage, options.fps, problems)
         self.engine = Engine(
             clock, [ear, *hands, self.keyboard], self.parameters, worker, self.stage, direct=self._direct,
@@ -228,6 +229,8 @@ def open_show(options: Options) -> Iterator[Show]:
         opened.pop_all()  # from here on they are the show's
     if is_software(wall.ctx):
         clock.limit(SOFTWARE_FPS)
+        show.engine.hold = clock.period / 2
+        patience(wall.ctx).between = show.engine.attend
     try:
         show.begin()
         show.engine.step()

@@ -57,6 +57,11 @@ class LatencyMeter:
         """Nothing is made at the moment (the picture is frozen): do not count how long the hands wait."""
         self._waiting.clear()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a hand waits for its picture."""
+        return bool(self._waiting)
+
     def answered_by(self, serial: int) -> bool:
         """Whether a frame made from the request `serial` would answer a waiting hand."""
         return bool(self._waiting) and self._waiting[0][0] <= serial

@@ -35,7 +35,8 @@ class Engine:
 
     `patch` may be replaced between two frames (a preset change). `direct` is called each frame with the names of the
     buttons that fired, before the values are worked out, so that a change they make is in this frame. `bell` is rung
-    by the sources when a hand moves, and by the worker when a frame is made.
+    by the sources when a hand moves, and by the worker when a frame is made. `hold` is how many seconds a frame may be
+    put off for a picture that answers a hand and is just being made: for slow painters, where missing it costs more.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Engine:
         self.frame_times = Gauge(1024)
         self.own_time = Gauge(1024)
         self.bell = bell or threading.Event()
+        self.hold = 0.0
         self.serial = 0
         self.last_tick = Tick(-1, 0.0, 0.0)
 
@@ -76,12 +78,17 @@ class Engine:
         self.frame_times.add(tick.dt)
         return tick
 
-    def ask(self, tick: Tick, only_hands: bool = False) -> Values:
-        """Events to signals to values; the generator is asked for a picture of them (`only_hands`: if a hand moved)."""
+    def ask(self, tick: Tick, only_hands: bool = False, buttons: bool = True) -> Values:
+        """Events to signals to values; the generator is asked for a picture of them (`only_hands`: if a hand moved).
+
+        Without `buttons` those wait for the next frame: what they change may just be in use.
+        """
         events = [event for source in self.sources for event in source.poll(tick)]
         self.signals.update(events, tick.dt)
         self.serial += 1
         moved = self.touch(events)
+        if buttons:
+            self.direct(self.parameters.fired())
         values = self.patch.play(self.signals, self.parameters, tick.dt)
         position = self.traveller.step(values, self.signals.get("beat.bpm"), tick.dt)
         if values.flag("freeze"):
@@ -106,23 +113,33 @@ class Engine:
             if event.hand:
                 self.latency.touched(self.serial, event.time)
                 moved = True
-        self.direct(self.parameters.fired())
         return moved
+
+    def attend(self) -> None:
+        """Let a hand in while a picture is being painted: the generator can begin its answer now. Costs a look."""
+        if self.bell.is_set():
+            self.bell.clear()
+            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True, buttons=False)
 
     def rest(self) -> None:
         """Wait until the next frame is due. A hand that moves meanwhile is let in at once, not at the next frame.
 
         When the picture that answers it is ready, the next frame begins at once. At most every 2 ms, whatever arrives.
         """
-        while (left := self.clock.left()) > 0.0:
-            if not self.bell.wait(left):
+        due = self.clock.now() + self.clock.left()
+        near = 2.0 * self.worker.gauge.median if self.hold else 0.0
+        while True:
+            soon = self.latency.waiting and self.worker.quiet_for() < near
+            left = due - self.clock.now() + (self.hold if soon else 0.0)
+            if left <= 0.0:
                 break
-            self.bell.clear()
             frame = self.worker.newest()
             if frame is not None and self.latency.answered_by(frame.serial):
                 break
-            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True)
-            sleep(min(self.clock.left(), BELL_REST))
+            if self.bell.wait(left):
+                self.bell.clear()
+                self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True)
+                sleep(min(self.clock.left(), BELL_REST))
 
     def run(self, going: Callable[[Tick], bool]) -> None:
         """Frames until `going` says no. The one place where whatever a part does wrong comes back to.

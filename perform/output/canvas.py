@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -43,35 +43,70 @@ def is_software(ctx: moderngl.Context) -> bool:
     return any(word in name for word in SOFTWARE)
 
 
+class Patience:
+    """What is called after each pass. On a real device it does nothing: nothing may wait in the frame path.
+
+    A software renderer waits anyway, at the first pass that reads what the last one drew; but it waits inside moderngl,
+    which holds the interpreter's lock, and so the network's thread and the ear's stand still for as long as the
+    picture takes. Waiting here, on a fence, costs no time and leaves them running: on two cores, hand to photon went
+    from 256 ms to 95 (p99). `between` is called about once a millisecond of it: something else to look after.
+    """
+
+    def __init__(self, fences: _Fences | None) -> None:
+        self.between: Callable[[], None] = _nothing
+        self._fences = fences
+
+    def __call__(self) -> None:
+        """Wait until all that was drawn is there. Main thread."""
+        if self._fences is None:
+            return
+        fence = self._fences.fence(_GPU_COMMANDS_COMPLETE, 0)
+        while fence and self._fences.wait(fence, _FLUSH, _LOOK_UP) == _TIMEOUT_EXPIRED:
+            self.between()
+        self._fences.delete(fence)
+        self.between()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fences:
+    """The driver's fence calls, called without the interpreter's lock. OpenGL 3.2, section 5.2."""
+
+    fence: Callable[[int, int], int | None]
+    wait: Callable[[int, int, int], int]
+    delete: Callable[[int | None], None]
+
+
+_GPU_COMMANDS_COMPLETE, _FLUSH, _TIMEOUT_EXPIRED = 0x9117, 1, 0x911B
+_LOOK_UP = 1_000_000  # nanoseconds
+
+
+def patience(ctx: moderngl.Context) -> Patience:
+    """The patience of this context, always the same one."""
+    if not isinstance(ctx.extra, Patience):
+        ctx.extra = Patience(_fences() if is_software(ctx) else None)
+    return ctx.extra
+
+
 @cache
-def _gl_finish() -> Callable[[], None] | None:
-    """The driver's glFinish, called without the interpreter's lock; None where it cannot be had that way."""
+def _fences() -> _Fences | None:
+    """None where the calls cannot be had that way: then moderngl waits."""
     if not sys.platform.startswith("linux"):
         return None
     for library in ("libOpenGL.so.0", "libGL.so.1"):
         try:
-            finish = ctypes.CDLL(library).glFinish  # ctypes gives the lock away during the call
+            driver = ctypes.CDLL(library)  # ctypes gives the lock away during a call
+            fence, wait, delete = driver.glFenceSync, driver.glClientWaitSync, driver.glDeleteSync
         except (OSError, AttributeError):
             continue
-        finish.restype = None
-        finish.argtypes = ()
-        return cast("Callable[[], None]", finish)
+        fence.restype, fence.argtypes = ctypes.c_void_p, (ctypes.c_uint, ctypes.c_uint)
+        wait.restype, wait.argtypes = ctypes.c_uint, (ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint64)
+        delete.restype, delete.argtypes = None, (ctypes.c_void_p,)
+        return _Fences(fence, wait, delete)
     return None
 
 
-def patience(ctx: moderngl.Context) -> Callable[[], None]:
-    """What to call after each pass. On a real device it does nothing: nothing may wait in the frame path.
-
-    A software renderer waits anyway, at the first pass that reads what the last one drew; but it waits inside moderngl,
-    which holds the interpreter's lock, and so the network's thread and the ear's stand still for as long as the
-    picture takes. Waiting here costs no time and leaves them running: on two cores, hand to photon went from 256 ms
-    to 95 (p99).
-    """
-    return (is_software(ctx) and _gl_finish()) or _nothing
-
-
 def _nothing() -> None:
-    """No wait."""
+    """Nobody to look after."""
 
 
 @dataclass(frozen=True, slots=True)

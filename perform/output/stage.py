@@ -11,7 +11,7 @@ from perform.engine.clock import Tick
 from perform.engine.frame import Frame
 from perform.engine.parameters import Values
 from perform.engine.problems import Problems
-from perform.output.canvas import Pass, Pixels, Size, Target, is_software, target
+from perform.output.canvas import Pass, Pixels, Size, Target, target
 from perform.output.chain import Chain
 from perform.output.fit import Fit
 from perform.output.readback import Readback
@@ -61,7 +61,8 @@ class Stage:
 
     Pictures are made on a canvas: as large as the wall, or `canvas` pixels whatever the wall does, then scaled onto it
     (for slow machines, and so that a recording keeps its size). The recorder gets the canvas with the master fader
-    but without the HUD, one frame later than it was drawn; `flush` gives it the last one.
+    but without the HUD, one frame later than it was drawn; `flush` gives it the last one. `fine` enlarges along
+    edges: beautiful, and several times the work.
     """
 
     def __init__(
@@ -72,11 +73,12 @@ class Stage:
         overlay: Overlay | None = None,
         recorder: Recorder | None = None,
         canvas: Size | None = None,
+        fine: bool = True,
     ) -> None:
         self.wall, self.chain, self.problems = wall, chain, problems
         self.overlay, self.recorder, self.canvas = overlay, recorder, canvas
         self.texture = FrameTexture(wall.ctx)
-        self._fit = Fit(wall.ctx, fine=canvas is None or not is_software(wall.ctx))
+        self._fit = Fit(wall.ctx, fine=fine)
         self._standby = Standby(wall.ctx)
         self._show = Pass(wall.ctx, SHOW)
         self._readback = Readback(wall.ctx)

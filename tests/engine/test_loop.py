@@ -288,3 +288,78 @@ def test_the_picture_that_answers_a_hand_does_not_wait_for_the_next_frame(
     worker.close()
     assert show.latency.gauge.count == 1
     assert show.latency.gauge.median < 0.5
+
+
+class Painter:
+    """A stage that takes its time in its third frame, and looks up while it does."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.look_up = lambda: None
+        self.starts: list[float] = []
+
+    def draw(self, frame: Frame | None, values: Values, tick: Tick) -> None:
+        self.starts.append(tick.time)
+        for _ in range(20 if tick.index == 2 else 0):
+            sleep(self.seconds / 20)
+            self.look_up()
+
+
+def test_a_hand_is_let_in_while_a_picture_is_painted_and_buttons_wait(parameters: Parameters) -> None:
+    clock, problems, bell = WallClock(50), Problems(), threading.Event()
+    queue, painter = EventQueue(bell=bell), Painter(0.6)
+    asked: list[float] = []
+    pressed: list[tuple[str, int]] = []
+
+    class Ear(InlineWorker):
+        def ask(self, request: Request) -> None:
+            if request.values["walk.speed"] == 3.0:
+                asked.append(clock.now())
+
+    show = Engine(
+        clock, [Hand(queue)], parameters, Ear(clock, problems), painter, problems=problems, bell=bell,
+        direct=lambda names: pressed.extend((name, len(painter.starts)) for name in names),
+    )  # fmt: skip
+
+    def look_up() -> None:
+        if not asked and queue.dropped == 0:
+            queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))
+            queue.put(Event("home", 1.0, clock.now(), hand=True))
+        show.attend()
+
+    painter.look_up = look_up
+    show.run(lambda tick: tick.index < 4)
+    assert asked[0] < painter.starts[3] - 0.3, "the generator was asked long before the painting ended"
+    assert next(at for name, at in pressed if name == "home") == 3, "a button takes effect between two frames"
+
+
+class Slow:
+    """A generator that takes 100 ms a frame."""
+
+    name = "slow"
+
+    def render(self, request: Request) -> Frame:
+        sleep(0.1)
+        return Frame(np.zeros((2, 2, 4), np.uint8), request.tick, made_in=0.1, serial=request.serial)
+
+
+def test_a_frame_is_put_off_for_an_answer_that_is_just_being_made(parameters: Parameters) -> None:
+    clock, problems, bell = WallClock(4), Problems(), threading.Event()
+    queue, painter = EventQueue(bell=bell), Painter(0.0)
+    worker = Worker(clock, problems, bell)
+    worker.install(Slow())
+    show = Engine(
+        clock, [Hand(queue)], parameters, worker, painter, direct=lambda _: None, problems=problems, bell=bell
+    )
+    show.hold = 0.15
+
+    def going(tick: Tick) -> bool:
+        if tick.index == 3:  # 200 ms into this frame's 250
+            threading.Timer(0.2, lambda: queue.put(Event("walk.speed", 3.0, clock.now(), hand=True))).start()
+        return tick.index < 5
+
+    show.run(going)
+    worker.close()
+    assert show.latency.gauge.count == 1
+    assert painter.starts[4] - painter.starts[3] > 0.28, "due after 250 ms, and its picture after 300"
+    assert painter.starts[4] - painter.starts[3] < 0.25 + 0.15 + 0.05 + 0.3
