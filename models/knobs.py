@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-Kind = Literal["float", "int", "bool", "choice", "trigger"]
+Kind = Literal["float", "int", "bool", "choice", "trigger", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,11 @@ def choice(name: str, words: tuple[str, ...], default: str, doc: str = "") -> Kn
 def trigger(name: str, doc: str = "") -> Knob:
     """A button: it fires once each time it is set above zero."""
     return Knob(name, 0.0, 0.0, 1.0, "", doc, "trigger")
+
+
+def text(name: str, doc: str = "") -> Knob:
+    """A button that takes a word, such as a file's name: it fires with the word and holds no value."""
+    return Knob(name, 0.0, 0.0, 0.0, "", doc, "text")
 
 
 def toggle(name: str, default: bool = False, doc: str = "") -> Knob:

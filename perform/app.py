@@ -22,6 +22,7 @@ from perform.control.osc import OscSource
 from perform.engine import assets
 from perform.engine import preset as presets
 from perform.engine.clock import Clock, Tick, WallClock, machine_time
+from perform.engine.crossfade import deck_knobs
 from perform.engine.director import Director, director_knobs
 from perform.engine.frame import Request
 from perform.engine.loader import Loader
@@ -77,6 +78,7 @@ def tree() -> Parameters:
     parameters = Parameters()
     parameters.add("", show_knobs())
     parameters.add("", director_knobs(list(presets.available()), list(models.available())))
+    parameters.add("deck", deck_knobs())
     parameters.add("walk", walk_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
         parameters.add(f"shader.{shader}", knobs)
@@ -129,11 +131,13 @@ class Show:
         )  # fmt: skip
         self.engine.sources.append(Lfos(self._read))
         sample = Request(Tick(0, 0.0, 0.0), Patch((), self.parameters).play(Signals(), self.parameters, 0.0), 0.0)
-        self.loader = Loader(worker, clock, problems, options.device, sample, wait=inline)
+        self.loader = Loader(
+            worker, clock, problems, options.device, sample, mix=lambda: self.parameters.get("deck.mix"), wait=inline
+        )
         if inline:
             self.chain.compile_all()
         self.director = Director(
-            self.engine, frozenset(self.chain.names), order=self.chain.order, load=self.loader.load,
+            self.engine, frozenset(self.chain.names), clock=clock, order=self.chain.order, models=self.loader,
             say=self.hud.toast, problems=problems,
         )  # fmt: skip
         self.readout = Readout(self.engine, self.director, self.loader, ear, hands, self.stage)

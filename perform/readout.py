@@ -69,11 +69,10 @@ class Readout:
         """The figures, in the order in which a performer asks for them."""
         engine, health = self._engine, self._ear.health
         frames, latency = engine.frame_times, engine.latency.gauge
-        model = Path(self._loader.loaded).stem or "loading"
         return [
             Line(self._director.playing.name or "perform"),
             Line("preset", self._director.name),
-            Line("model", f"{model} · {self._loader.device or 'cpu'} · {self._stage.texture.path}"),
+            Line("model", f"{self._playing()} · {self._loader.device or 'cpu'} · {self._stage.texture.path}"),
             Line("tempo", f"{engine.signals.get('beat.bpm'):.1f} bpm"),
             Line("picture", f"{1.0 / max(frames.median, 1e-6):.0f} fps", tuple(frames.recent()[-56:] * 1e3), 34.0),
             Line("frame time", both(frames)),
@@ -83,6 +82,14 @@ class Readout:
             Line("", f"{health.overflows} overflows · {health.latency_ms:.1f} ms late"),
             *(Line("hands" if i == 0 else "", hand.describe()) for i, hand in enumerate(self._hands)),
         ]
+
+    def _playing(self) -> str:
+        """The models on the decks, and the one that is on its way."""
+        names = [Path(name).stem for name in self._loader.names]
+        mix = self._engine.parameters.get("deck.mix")
+        told = names[0] or names[1] if not all(names) else f"{names[0]} {1 - mix:.0%} | {names[1]} {mix:.0%}"
+        coming = Path(self._loader.loading).stem
+        return " · ".join(part for part in (told, coming and f"loading {coming}") if part) or "loading"
 
     def bars(self) -> list[Bar]:
         """The signals."""

@@ -19,5 +19,7 @@ def run(_: argparse.Namespace) -> None:
     for name in parameters.names():
         knob = parameters.knob(name)
         span = " | ".join(knob.choices) if knob.choices else f"{knob.low:g}..{knob.high:g} {knob.unit}".rstrip()
+        if knob.kind == "text":
+            span = "a word"
         default = knob.choices[int(knob.default)] if knob.choices else f"{knob.default:g}"
         print(f"{address(name):36} {span:28} ({default})  {knob.doc}")

@@ -10,13 +10,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from models.knobs import Knob, choice, trigger
+from models.knobs import Knob, choice, text, trigger
 from perform.engine import preset as presets
+from perform.engine.clock import Clock
+from perform.engine.crossfade import Crossfade
+from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
+from perform.engine.signals import Signals
 
-KEPT = ("show.", "output.", "listen.", "freeze", "blackout", "preset", "model")  # a preset moves these only by name
+KEPT = (
+    "show.",
+    "output.",
+    "listen.",
+    "deck.",
+    "freeze",
+    "blackout",
+    "preset",
+    "model",
+)  # a preset moves these only by name
 
 
 class Played(Protocol):
@@ -24,6 +37,7 @@ class Played(Protocol):
 
     parameters: Parameters
     patch: Patch
+    signals: Signals
 
 
 def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, ...]:
@@ -31,14 +45,26 @@ def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, .
     return (
         choice("preset", tuple(names), names[0], "which preset plays"),
         choice("model", tuple(models), models[0], "which model plays"),
+        text("model.load", "bring in a model by its name or its file, over deck.fade beats"),
         trigger("show.save", "write what is playing as a new preset into your own folder"),
     )
+
+
+class Models(Protocol):
+    """Where models come from: `loader.Loader`."""
+
+    @property
+    def loaded(self) -> str: ...
+
+    def load(self, name: str, deck: int | None = None) -> None: ...
+
+    def arrived(self) -> Arrival | None: ...
 
 
 class Director:
     """Main thread. `step` is called once a frame with the buttons that fired.
 
-    `order` sets the shaders' order, `load` asks for a model, `say` shows a short line on the HUD.
+    `order` sets the shaders' order, `models` brings in models, `say` shows a short line on the HUD.
     """
 
     def __init__(
@@ -46,8 +72,9 @@ class Director:
         engine: Played,
         shaders: frozenset[str],
         *,
+        clock: Clock,
         order: Callable[[Sequence[str]], None],
-        load: Callable[[str], None],
+        models: Models,
         say: Callable[[str], None],
         problems: Problems,
         seed: int = 0,
@@ -55,7 +82,8 @@ class Director:
         self.playing = presets.Preset(name="")
         self.name = ""
         self._engine, self._shaders = engine, shaders
-        self._order, self._load, self._say, self._problems = order, load, say, problems
+        self._clock, self._order, self._models, self._say, self._problems = clock, order, models, say, problems
+        self._fade, self._last = Crossfade(), 0.0
         self._numbers: dict[str, float] = {}
         self._model = ""
         self._refused = ""
@@ -79,8 +107,9 @@ class Director:
         """Everything back to what the preset says; the walk goes on from where it is."""
         parameters = self._engine.parameters
         for name in parameters.names():
-            if not name.startswith(KEPT):
-                parameters.set(name, parameters.knob(name).default)
+            knob = parameters.knob(name)
+            if knob.kind != "text" and not name.startswith(KEPT):
+                parameters.set(name, knob.default)
         for name, number in self._numbers.items():
             parameters.set(name, number)
 
@@ -93,9 +122,36 @@ class Director:
         wanted = parameters.word("preset")
         if wanted not in (self.name, self._refused):
             self._change(wanted)
+        for name, word in parameters.said():
+            self._hear(name, word)
         model = parameters.word("model")
         if model != self._model and self._model in parameters.knob("model").choices:
             self.use(model)
+        self._fade_models(parameters)
+
+    def _hear(self, name: str, word: str) -> None:
+        match name:
+            case "model.load":
+                self.use(word)
+            case "deck.a.load":
+                self._models.load(word, 0)
+            case "deck.b.load":
+                self._models.load(word, 1)
+
+    def _fade_models(self, parameters: Parameters) -> None:
+        """A model that has arrived comes onto the wall; one that has not leaves the names as they were."""
+        now = self._clock.now()
+        dt, self._last = now - self._last, now
+        arrival = self._models.arrived()
+        mix = parameters.get("deck.mix")
+        if arrival is not None and arrival.deck is None:
+            self._model = arrival.name
+            if arrival.name in parameters.knob("model").choices:
+                parameters.set("model", arrival.name)
+        elif arrival is not None and arrival.onto_wall and arrival.deck is not None:
+            self._fade.begin(arrival.deck, mix)
+        mix = self._fade.step(mix, parameters.get("deck.fade"), self._engine.signals.get("beat.bpm"), dt)
+        parameters.set("deck.mix", mix)
 
     def _press(self, name: str) -> None:
         match name:
@@ -144,7 +200,7 @@ class Director:
             self._engine.parameters.set("model", model)
         if model != self._model:
             self._model = model
-            self._load(model)
+            self._models.load(model)
 
     def _shake(self) -> None:
         """New landmarks, a new accent, and every shader's knobs a quarter of their span away at most."""
@@ -164,7 +220,11 @@ class Director:
         values = {}
         for name in parameters.names():
             knob = parameters.knob(name)
-            if knob.kind != "trigger" and not name.startswith(KEPT) and parameters.get(name) != knob.default:
+            if (
+                knob.kind not in ("trigger", "text")
+                and not name.startswith(KEPT)
+                and parameters.get(name) != knob.default
+            ):
                 values[name] = parameters.word(name) if knob.kind == "choice" else parameters.get(name)
         path = presets.free_path(self.name or "mine")
         made = presets.Preset(

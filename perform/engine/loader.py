@@ -1,51 +1,105 @@
 """Models come in from the side: loading never happens on the main thread or on the generator's.
 
-`load` returns at once; a thread imports torch, reads the file, warms the network up with one frame and installs it
-between two frames of the worker. Asked again while it works, it takes the newest name next. A failure leaves the
-running model playing and says why.
+`load` returns at once; a thread imports torch, reads the file (a foreign one is converted by a child process), warms
+the network up with one frame and puts it on the deck that nobody sees. `arrived` then tells the main thread, which
+moves the fader. Asked again while it works, it takes the newest name next. A failure leaves the running model playing
+and says why.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
+import os
+import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from perform.engine.clock import Clock
+from perform.engine.clock import Clock, sleep
+from perform.engine.crossfade import DECKS
 from perform.engine.frame import Request, Slot
 from perform.engine.problems import Problems, UserError
-from perform.engine.worker import Maker, Renderer
+from perform.engine.worker import Maker
+
+if TYPE_CHECKING:
+    from perform.engine.decks import Decks
+    from perform.engine.render import Deck
 
 log = logging.getLogger("perform")
+
+NICENESS = 10  # of the loader's thread: the picture goes first
+PATIENCE = 1.0  # seconds before the performer is told that both decks are in use
+LOOK = 0.05  # seconds between two looks whether a deck is free
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A model that is asked for: on a deck (0 or 1), or on the one that nobody sees (None) and then onto the wall."""
+
+    name: str
+    deck: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of a wish. `deck` None: nothing, `name` plays on."""
+
+    name: str
+    deck: int | None
+    onto_wall: bool = True
 
 
 class Loader:
     """Loads models for one worker onto one device ("cpu", "cuda", "mps", or "" for the best there is).
 
-    `sample` is a request to warm up with. With `wait=True` (fixed clock) `load` returns when the model plays.
+    `sample` is a request to warm up with, `mix` reads the fader between the decks. With `wait=True` (fixed clock)
+    `load` returns when the model plays.
     """
 
     def __init__(
-        self, worker: Maker, clock: Clock, problems: Problems, device: str, sample: Request, *, wait: bool
-    ) -> None:
-        self.loaded = ""
+        self, worker: Maker, clock: Clock, problems: Problems, device: str, sample: Request, *,
+        mix: Callable[[], float], wait: bool,
+    ) -> None:  # fmt: skip
         self.device = device
+        self.loading = ""
         self._worker, self._clock, self._problems, self._sample = worker, clock, problems, sample
-        self._wait = wait
-        self._names: Slot[str] = Slot()
+        self._mix, self._wait = mix, wait
+        self._decks: Decks | None = None
+        self._wishes: Slot[Wish] = Slot()
+        self._arrivals: Slot[Arrival] = Slot()
         self._wake = threading.Event()
         self._running = True
         if not wait:
             self._thread = threading.Thread(target=self._work, name="loader", daemon=True)
             self._thread.start()
 
-    def load(self, name: str) -> None:
-        """Play the model called `name` (or the file) as soon as it is ready. Main thread."""
+    @property
+    def names(self) -> tuple[str, str]:
+        """What is on deck A and deck B, "" where nothing is."""
+        return self._decks.names if self._decks else ("", "")
+
+    @property
+    def loaded(self) -> str:
+        """What is on the wall, or "" before the first model."""
+        a, b = self.names
+        return (b or a) if self._mix() > 0.5 else (a or b)
+
+    def load(self, name: str, deck: int | None = None) -> None:
+        """Bring in the model called `name` (or the file) as soon as it is ready: see `Wish`. Main thread."""
+        wish = Wish(name, deck)
         if self._wait:
-            self._load(name)
+            self._load(wish)
         else:
-            self._names.put(name)
+            self._wishes.put(wish)
             self._wake.set()
+
+    def arrived(self) -> Arrival | None:
+        """What became of the last wish, once. Main thread."""
+        return self._arrivals.take()
 
     def close(self) -> None:
         """Take no more names; a load in progress is left to end with the program."""
@@ -53,46 +107,106 @@ class Loader:
         self._wake.set()
 
     def _work(self) -> None:
+        stand_back()
         while self._running:
             self._wake.wait()
             self._wake.clear()
-            name = self._names.take()
-            if name is not None and self._running:
-                self._load(name)
+            wish = self._wishes.take()
+            if wish is not None and self._running:
+                self._load(wish)
+                self.loading = ""
 
-    def _load(self, name: str) -> None:
-        if name == self.loaded:
+    def _load(self, wish: Wish) -> None:
+        """From the wish to its arrival."""
+        onto_wall = wish.deck is None
+        if onto_wall and wish.name in self.names:
+            self._arrivals.put(Arrival(wish.name, self.names.index(wish.name)))
             return
+        place = self._free(wish)
+        if place is None:
+            return
+        self.loading = wish.name
+        if self._decks is not None:
+            self._decks.put(place, None)  # its memory goes before the new one comes: never three models at once
+        deck = self._made(wish.name)
+        if deck is None:
+            self._arrivals.put(Arrival(self.loaded, None))
+            return
+        first = self._decks is None
+        decks = self._decks = self._decks or self._first_decks()
+        decks.put(place, deck)
+        self.device = str(deck.device)
+        if first:
+            gc.freeze()  # torch's hundred thousand objects stay: looking through them again would cost frames
+            self._worker.install(decks)
+        self._arrivals.put(Arrival(deck.name, place, onto_wall))
+        if deck.name == wish.name:
+            self._problems.clear("model")
+        log.info("model %s is on deck %s, on %s", deck.name, DECKS[place], deck.device)
+
+    def _free(self, wish: Wish) -> int | None:
+        """The deck to load into; None if it cannot be, or a newer wish has come. Waits for a fade to end."""
+        if not any(self.names):
+            return wish.deck or 0
+        waited, told = 0.0, False
+        while self._running:
+            mix = self._mix()
+            unseen = 1 if mix <= 0.0 else 0 if mix >= 1.0 else None
+            if wish.deck is not None and wish.deck != unseen and unseen is not None:
+                text = f"deck {DECKS[wish.deck]} is on the wall; move deck.mix to the other one, or use model.load"
+                self._problems.report("model", text)
+                return None
+            if unseen is not None:
+                return unseen
+            if self._wake.is_set():
+                return None
+            sleep(LOOK)
+            waited += LOOK
+            if waited > PATIENCE and not told and self._mix() == mix:  # nothing moves: no fade is under way
+                told = True
+                text = f"both decks are on the wall; move deck.mix to one side, and {Path(wish.name).name} comes in"
+                self._problems.report("model", text)
+        return None
+
+    def _made(self, name: str) -> Deck | None:
+        """The deck for a model, warm; or None, reported. Where nothing plays yet, the one without weights does."""
         try:
-            renderer = renderer_for(name, self.device, self._clock, fast=not self._wait)
-            renderer.render(self._sample)
+            deck = deck_for(name, self.device, fast=not self._wait)
+            deck.picture(self._sample)
         except UserError as error:  # the device is not there
             self._problems.report("device", f"{error}; the best of these is used")
             self.device = ""
-            self._load(name)
-            return
+            return self._made(name)
         except Exception as error:  # noqa: BLE001 - a file from anywhere; the running model must go on playing
-            if not self.loaded and name != "cppn":
-                self._load("cppn")  # something must play: the generator without weights always can
-            self._problems.report("model", f'the model "{name}" could not be loaded: {error}; "{self.loaded}" plays')
-            return
-        self.loaded = name
-        self.device = str(renderer.device)
-        gc.freeze()  # torch's hundred thousand objects stay: looking through them again would cost frames
-        self._worker.install(renderer)
-        self._problems.clear("model")
-        log.info("model %s plays on %s", name, renderer.device)
+            instead = None if any(self.names) or name == "cppn" else self._made("cppn")
+            plays = self.loaded or (instead.name if instead else "nothing")
+            text = f'the model "{Path(name).name}" could not be loaded: {error}; "{plays}" plays'
+            self._problems.report("model", text)
+            return instead
+        return deck
+
+    def _first_decks(self) -> Decks:
+        from perform.engine.decks import Decks
+
+        return Decks(self._clock, self._problems)
 
 
-def renderer_for(name: str, device: str, clock: Clock, *, fast: bool) -> Renderer:
-    """A renderer that plays the model `name` on `device`. Imports torch: seconds the first time.
+def deck_for(name: str, device: str, *, fast: bool) -> Deck:
+    """A deck that plays the model `name` on `device`. Imports torch: seconds the first time.
 
     `fast` trades the last digits of the picture for speed on a processor; without it the picture is the float32 one.
 
     Raises models.checkpoints.Refused (a ValueError) for a file that is no model, UserError for a device that is absent.
     """
     import models
-    from perform.engine.render import GeneratorRenderer, leave_room, pick_device
+    from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
-    return GeneratorRenderer(models.load(name, device=pick_device(device)), clock, name, fast=fast)
+    return Deck(models.load(name, device=pick_device(device)), name, fast=fast)
+
+
+def stand_back() -> None:
+    """Let the calling thread go last where the system can tell threads apart (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

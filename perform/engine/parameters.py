@@ -82,6 +82,7 @@ class Parameters:
         self._high: Floats = np.zeros(0)
         self._whole: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._fired: list[str] = []
+        self._said: list[tuple[str, str]] = []
 
     def add(self, prefix: str, knobs: Iterable[Knob]) -> None:
         """Put knobs under `prefix` ("" for the root). Raises ValueError on a name that is there already."""
@@ -121,6 +122,8 @@ class Parameters:
         Raises UserError for an unknown name or word and for a number that is not finite.
         """
         knob = self.knob(name)
+        if knob.kind == "text":
+            raise UserError(f"{name} takes a word, not {value}")
         if isinstance(value, str):
             if value not in knob.choices:
                 known = f" It is one of: {', '.join(knob.choices)}." if knob.choices else " It takes a number."
@@ -132,6 +135,9 @@ class Parameters:
 
     def set(self, name: str, value: float | str) -> None:
         """Set the base value, clamped into the span; a button fires instead. Raises UserError as `number` does."""
+        if isinstance(value, str) and self.knob(name).kind == "text":
+            self._said.append((name, value))
+            return
         number = self.number(name, value)
         place = self._places[name]
         if self._knobs[place].kind == "trigger":
@@ -157,6 +163,11 @@ class Parameters:
         """The buttons pressed since the last call."""
         fired, self._fired = self._fired, []
         return fired
+
+    def said(self) -> list[tuple[str, str]]:
+        """The words given to buttons that take one since the last call, as (name, word)."""
+        said, self._said = self._said, []
+        return said
 
     def play(self, offsets: Floats) -> Values:
         """The played values of a frame: base plus `offsets` `[P]`, clamped, whole where the kind is not float.

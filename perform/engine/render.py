@@ -1,4 +1,4 @@
-"""What the generator's thread does for one frame: values -> w -> picture -> RGBA8, all on the model's device.
+"""What one model does for a frame: values -> w -> picture, all on the model's device.
 
 Imports torch, so it is imported only where a model is loaded, never on the way to the first picture.
 """
@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from models.generators import Generator, has_fast_bf16
-from perform.engine.clock import Clock
-from perform.engine.frame import Frame, Request
+from perform.engine.frame import Request
 from perform.engine.problems import UserError
 from perform.engine.walk import Array, Walker
 
@@ -23,19 +22,17 @@ log = logging.getLogger("perform")
 
 Synthesize = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
 
-
-class GeneratorRenderer:
+class Deck:
     """Plays one model. Generator thread only.
 
-    Moving numbers go to the device as one vector: w `[L, D]` and the noise strength behind it. The pictures live in a
-    ring of buffers `[H, W, 4]` that is made once. `fast` is for a live show on a processor: see `in_one_call`.
+    Moving numbers go to the device as one vector: w `[L, D]` and the noise strength behind it. `fast` is for a live
+    show on a processor: see `in_one_call`.
     """
 
-    def __init__(self, generator: Generator, clock: Clock, name: str, *, fast: bool = False) -> None:
+    def __init__(self, generator: Generator, name: str, *, fast: bool = False) -> None:
         self.name = name
-        self._generator, self._clock = generator, clock
+        self._generator = generator
         self.device = self._device = generator.w_avg.device
         self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)
         shape = (generator.num_ws, generator.w_dim)
@@ -43,33 +40,19 @@ class GeneratorRenderer:
         self._moving = self._staging.to(self._device) if self._device.type != "cpu" else self._staging
         self._w = self._moving[:-1].view(1, *shape)
         self._noise_strength = self._moving[-1]
-        self._pictures: list[torch.Tensor] = []
-        self._turn = 0
         self._synthesize = plain(generator)
         if fast and self._device.type == "cpu":
             self._synthesize = in_one_call(generator, self._w, self._noise_strength)
 
     @torch.inference_mode()
-    def render(self, request: Request) -> Frame:
-        """Make the frame that answers `request`."""
-        began = self._clock.now()
+    def picture(self, request: Request) -> torch.Tensor:
+        """The picture `[1, 3, H, W]` of about -1..1 that answers `request`."""
         staging = self._staging.numpy()
         staging[:-1] = self._walker.w(request.values, request.position).ravel()
         staging[-1] = request.values["walk.noise_strength"]
         if self._moving is not self._staging:
             self._moving.copy_(self._staging, non_blocking=True)
-        image = self._synthesize(self._w, self._noise_strength)
-        rgba = self._buffer(image.shape[2], image.shape[3])
-        to_rgba(image, rgba)
-        pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
-        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial)
-
-    def _buffer(self, height: int, width: int) -> torch.Tensor:
-        if not self._pictures or self._pictures[0].shape[:2] != (height, width):
-            empty = torch.full((BUFFERS, height, width, 4), 255, dtype=torch.uint8, device=self._device)
-            self._pictures = list(empty.unbind(0))
-        self._turn = (self._turn + 1) % BUFFERS
-        return self._pictures[self._turn]
+        return self._synthesize(self._w, self._noise_strength)
 
     @torch.inference_mode()
     def _map(self, z: Array) -> Array:

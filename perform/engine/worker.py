@@ -21,7 +21,10 @@ STALL = 2.0  # seconds without a frame before the HUD says so
 class Renderer(Protocol):
     """Makes a frame from a request. Called from one thread only."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What plays, in a word."""
+        ...
 
     @property
     def device(self) -> object:

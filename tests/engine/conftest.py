@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.knobs import Knob, choice, toggle, trigger
+from perform.engine.crossfade import deck_knobs
 from perform.engine.frame import Frame, Request
 from perform.engine.parameters import Parameters
 from perform.engine.walk import walk_knobs
@@ -15,6 +16,7 @@ from perform.engine.walk import walk_knobs
 def parameters() -> Parameters:
     tree = Parameters()
     tree.add("", (toggle("freeze"), toggle("blackout"), trigger("home"), trigger("next")))
+    tree.add("deck", deck_knobs())
     tree.add("walk", walk_knobs())
     tree.add("shader.echo", (Knob("amount", 0.5), choice("mode", ("add", "screen", "over"), "screen")))
     return tree

@@ -6,10 +6,13 @@ import pytest
 
 from models.knobs import Knob, trigger
 from perform.engine import preset as presets
+from perform.engine.clock import FixedClock
 from perform.engine.director import Director, director_knobs
+from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
+from perform.engine.signals import Signals
 
 ONE = 'name = "One"\nmodel = "cppn"\nshaders = ["echo"]\n[values.walk]\nspeed = 1.0\n'
 TWO = 'name = "Two"\nmodel = "first-light"\n[values.walk]\nspeed = -1.0\n'
@@ -19,7 +22,26 @@ TWO += '[[routes]]\nsignal = "a"\nto = "walk.speed"\ndepth = 1\n'
 class Engine:
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
+        self.signals = Signals()
         self.patch = Patch((), parameters)
+
+
+class Shelf:
+    """Models that arrive when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.decks: list[int | None] = []
+        self.loaded = ""
+        self.coming: Arrival | None = None
+
+    def load(self, name: str, deck: int | None = None) -> None:
+        self.asked.append(name)
+        self.decks.append(deck)
+
+    def arrived(self) -> Arrival | None:
+        coming, self.coming = self.coming, None
+        return coming
 
 
 class Desk:
@@ -31,13 +53,15 @@ class Desk:
         parameters.add("", (Knob("show.preset", 0.0, 0.0, 128.0, kind="int"),))
         self.engine, self.problems = Engine(parameters), Problems()
         self.orders: list[tuple[str, ...]] = []
-        self.models: list[str] = []
+        self.clock, self.shelf = FixedClock(10), Shelf()
+        self.models = self.shelf.asked
         self.said: list[str] = []
         self.director = Director(
             self.engine,
             frozenset({"echo"}),
+            clock=self.clock,
             order=lambda names: self.orders.append(tuple(names)),
-            load=self.models.append,
+            models=self.shelf,
             say=self.said.append,
             problems=self.problems,
         )
@@ -126,7 +150,7 @@ def test_home_is_what_the_preset_says_after_any_move(desk: Desk) -> None:
     parameters = desk.engine.parameters
     before = parameters.base.copy()
     for name in parameters.names():
-        if not name.startswith(("preset", "model", "show.", "freeze", "blackout")):
+        if not name.startswith(("preset", "model", "show.", "deck.", "freeze", "blackout")):
             parameters.set(name, parameters.knob(name).high)
     desk.press("home")
     assert (parameters.base == before).all()
@@ -163,3 +187,67 @@ def test_a_folder_that_cannot_be_written_is_told(desk: Desk, monkeypatch: pytest
     monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "file"))
     desk.press("show.save")
     assert "cannot be written" in desk.problems.current["preset"].text
+
+
+def frames(desk: Desk, count: int) -> list[float]:
+    """Where the fader between the decks stands in each of the next frames, a tenth of a second each."""
+    stands = []
+    for _ in range(count):
+        desk.clock.tick()
+        desk.director.step([])
+        stands.append(desk.engine.parameters.get("deck.mix"))
+    return stands
+
+
+def test_a_model_that_arrives_comes_in_over_its_beats(desk: Desk) -> None:
+    desk.engine.parameters.set("deck.fade", 2.0)
+    desk.engine.signals.values["beat.bpm"] = 120.0
+    frames(desk, 3)
+    desk.engine.parameters.set("model.load", "faces.pkl")
+    frames(desk, 2)
+    assert desk.models[-1] == "faces.pkl"
+    desk.shelf.coming = Arrival("faces.pkl", 1)
+    stands = frames(desk, 12)
+    assert stands == pytest.approx([0.1 * k for k in range(1, 11)] + [1.0, 1.0])
+
+
+def test_with_no_beats_it_cuts_and_without_a_tempo_a_beat_is_half_a_second(desk: Desk) -> None:
+    desk.engine.parameters.set("deck.fade", 0.0)
+    frames(desk, 1)
+    desk.shelf.coming = Arrival("x", 1)
+    assert frames(desk, 1) == [1.0]
+    desk.engine.parameters.set("deck.fade", 1.0)
+    desk.shelf.coming = Arrival("y", 0)
+    assert frames(desk, 6) == pytest.approx([0.8, 0.6, 0.4, 0.2, 0.0, 0.0])
+
+
+def test_a_hand_on_the_fader_takes_it(desk: Desk) -> None:
+    frames(desk, 1)
+    desk.shelf.coming = Arrival("x", 1)
+    frames(desk, 3)
+    desk.engine.parameters.set("deck.mix", 0.9)
+    assert set(frames(desk, 5)) == {0.9}
+
+
+def test_a_model_put_on_a_deck_by_name_waits_there(desk: Desk) -> None:
+    desk.engine.parameters.set("deck.b.load", "faces.pkl")
+    frames(desk, 1)
+    assert (desk.models[-1], desk.shelf.decks[-1]) == ("faces.pkl", 1)
+    desk.shelf.coming = Arrival("faces.pkl", 1, onto_wall=False)
+    assert set(frames(desk, 3)) == {0.0}
+
+
+def test_a_model_that_did_not_come_leaves_its_name_and_can_be_asked_for_again(desk: Desk) -> None:
+    desk.engine.parameters.set("model", "first-light")
+    frames(desk, 1)
+    desk.shelf.coming = Arrival("cppn", None)
+    frames(desk, 1)
+    assert desk.engine.parameters.word("model") == "cppn"
+    desk.engine.parameters.set("model", "first-light")
+    frames(desk, 1)
+    assert desk.models == ["cppn", "first-light", "first-light"]
+
+
+def test_a_name_button_takes_no_number(desk: Desk) -> None:
+    with pytest.raises(UserError, match=r"model\.load takes a word"):
+        desk.engine.parameters.set("model.load", 3.0)

@@ -5,10 +5,12 @@ import pytest
 
 import models
 from perform.engine.clock import FixedClock, Tick
+from perform.engine.decks import Decks
 from perform.engine.frame import Request
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
-from perform.engine.problems import UserError
+from perform.engine.problems import Problems, UserError
+from perform.engine.render import Deck
 from perform.engine.signals import Signals
 
 
@@ -16,11 +18,16 @@ def request(parameters: Parameters, position: float) -> Request:
     return Request(Tick(0, 0.0, 0.04), Patch((), parameters).play(Signals(), parameters, 0.04), position, 7)
 
 
+def playing(name: str, *, fast: bool = False) -> Decks:
+    """The model alone, on deck A."""
+    decks = Decks(FixedClock(25), Problems())
+    decks.put(0, Deck(models.load(name), name, fast=fast))
+    return decks
+
+
 @pytest.mark.parametrize("name", sorted(models.available()))
 def test_a_frame_is_rgba_and_answers_its_request(name: str, parameters: Parameters) -> None:
-    from perform.engine.render import GeneratorRenderer
-
-    renderer = GeneratorRenderer(models.load(name), FixedClock(25), name)
+    renderer = playing(name)
     first = renderer.render(request(parameters, 0.0))
     kept = first.pixels.copy()
     assert first.pixels.dtype == np.uint8
@@ -36,10 +43,8 @@ def test_a_frame_is_rgba_and_answers_its_request(name: str, parameters: Paramete
 
 @pytest.mark.parametrize("name", sorted(models.available()))
 def test_the_fast_form_plays_the_same_picture_wherever_the_walk_is(name: str, parameters: Parameters) -> None:
-    from perform.engine.render import GeneratorRenderer
-
-    plain = GeneratorRenderer(models.load(name), FixedClock(25), name)
-    fast = GeneratorRenderer(models.load(name), FixedClock(25), name, fast=True)
+    plain = playing(name)
+    fast = playing(name, fast=True)
     for position, strength in ((0.0, 1.0), (0.4, 1.0), (1.7, 0.0), (3.2, 2.0)):
         parameters.set("walk.noise_strength", strength)
         ours = fast.render(request(parameters, position)).pixels.astype(float)
@@ -48,9 +53,7 @@ def test_the_fast_form_plays_the_same_picture_wherever_the_walk_is(name: str, pa
 
 
 def test_every_knob_of_the_walk_moves_the_picture(parameters: Parameters) -> None:
-    from perform.engine.render import GeneratorRenderer
-
-    renderer = GeneratorRenderer(models.load("first-light"), FixedClock(25), "first-light")
+    renderer = playing("first-light")
     home = renderer.render(request(parameters, 0.3)).pixels.astype(int)
     moves = {
         "seed": 40.0, "landmarks": 5.0, "interpolation": "slerp", "offset": 0.5, "truncation_psi": 0.2,
@@ -84,11 +87,9 @@ def test_a_network_that_cannot_be_traced_plays_as_it_is(
 ) -> None:
     import torch
 
-    from perform.engine.render import GeneratorRenderer
-
     def refuse(*_: object) -> None:
         raise SystemError("returned a result with an exception set")
 
     monkeypatch.setattr(torch.jit, "trace", refuse)
-    renderer = GeneratorRenderer(models.load("first-light"), FixedClock(25), "first-light", fast=True)
+    renderer = playing("first-light", fast=True)
     assert renderer.render(request(parameters, 0.0)).pixels.std() > 1

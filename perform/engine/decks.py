@@ -1,0 +1,99 @@
+"""Two models and the fader between them: what the generator's thread plays. Imports torch."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F  # noqa: N812  its name everywhere
+
+from perform.engine.clock import Clock
+from perform.engine.crossfade import DECKS
+from perform.engine.frame import Frame, Request
+from perform.engine.problems import Problems
+from perform.engine.render import Deck, to_rgba
+
+BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
+
+
+class Decks:
+    """Deck A, deck B, or both mixed: a `worker.Renderer`. The pictures live in a ring `[H, W, 4]` that is made once.
+
+    `render` belongs to the generator's thread; `put` to the loader's: what it puts in plays from the next frame on.
+    """
+
+    def __init__(self, clock: Clock, problems: Problems) -> None:
+        self._clock, self._problems = clock, problems
+        self._decks: list[Deck | None] = [None, None]
+        self._pictures: list[torch.Tensor] = []
+        self._turn = 0
+
+    def put(self, place: int, deck: Deck | None) -> None:
+        """Another model on deck `place` (0 is A, 1 is B), or none. Loader's thread."""
+        self._decks[place] = deck
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What is on the decks, "" where nothing is."""
+        a, b = (deck.name if deck else "" for deck in self._decks)
+        return a, b
+
+    @property
+    def name(self) -> str:
+        """Both names in one."""
+        return " + ".join(name for name in self.names if name) or "nothing"
+
+    @property
+    def device(self) -> object:
+        """Where the pictures are made."""
+        return next((deck.device for deck in self._decks if deck), "cpu")
+
+    @torch.inference_mode()
+    def render(self, request: Request) -> Frame:
+        """Make the frame that answers `request`. Between the ends of the fader both networks run."""
+        began = self._clock.now()
+        mix = request.values["deck.mix"]
+        image = self._mixed(request, mix)
+        rgba = self._buffer(image.shape[2], image.shape[3], image.device)
+        to_rgba(image, rgba)
+        pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
+        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial)
+
+    def _mixed(self, request: Request, mix: float) -> torch.Tensor:
+        """The picture `[1, 3, H, W]` of the decks at this place of the fader. RuntimeError if no deck can play."""
+        places = [place for place, share in enumerate((1.0 - mix, mix)) if share > 0.0 and self._decks[place]]
+        places = places or [place for place in (0, 1) if self._decks[place]]
+        images = []
+        for place in places:
+            image = self._picture(request, place, alone=len(places) == 1)
+            if image is not None:
+                images.append(image)
+        if not images:
+            raise RuntimeError("no model is loaded")
+        if len(images) == 1:
+            return images[0]
+        a, b = images
+        if a.shape[2:] != b.shape[2:]:  # the larger size stays, so that nothing loses its sharpness halfway
+            size = max(a.shape[2:], b.shape[2:])
+            a, b = (x if x.shape[2:] == size else F.interpolate(x, list(size), mode="bilinear") for x in (a, b))
+        return torch.lerp(a, b, mix)
+
+    def _picture(self, request: Request, place: int, alone: bool) -> torch.Tensor | None:
+        """One deck's picture; None, and the deck is taken off, where it fails while the other one can play."""
+        deck = self._decks[place]
+        if deck is None:
+            return None
+        try:
+            return deck.picture(request)
+        except Exception as error:
+            if alone:
+                raise
+            self._decks[place] = None
+            text = f"deck {DECKS[place]} ({deck.name}) failed ({error}) and is off; the other deck plays on"
+            self._problems.report("generator", text)
+            return None
+
+    def _buffer(self, height: int, width: int, device: torch.device) -> torch.Tensor:
+        if not self._pictures or self._pictures[0].shape[:2] != (height, width) or self._pictures[0].device != device:
+            empty = torch.full((BUFFERS, height, width, 4), 255, dtype=torch.uint8, device=device)
+            self._pictures = list(empty.unbind(0))
+        self._turn = (self._turn + 1) % BUFFERS
+        return self._pictures[self._turn]
