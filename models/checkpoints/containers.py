@@ -1,0 +1,115 @@
+"""What a file is, by its first bytes and then by what is in it; never by its name, since people rename checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.checkpoints import Refused, nvidia, rosinality, tensorflow
+from models.checkpoints.converted import Converted
+from models.checkpoints.sealed import Name
+from models.checkpoints.streams import LEGACY_HEAD, read_legacy, read_plain, read_zip
+
+HEAD = 512  # bytes that `kind` wants
+AGAIN = "Download it again."
+
+# What else people drop in: the first bytes, and what they are told.
+STRANGERS: tuple[tuple[bytes, str], ...] = (
+    (b"version https://git-lfs", "only the pointer of a file kept in Git LFS. Fetch the file itself: git lfs pull"),
+    (b"\x1f\x8b", "a gzip archive. Unpack it first."),
+    (b"BZh", "a bzip2 archive. Unpack it first."),
+    (b"\xfd7zXZ", "an xz archive. Unpack it first."),
+    (b"7z\xbc\xaf", "a 7z archive. Unpack it first."),
+    (b"Rar!", "a rar archive. Unpack it first."),
+    (b"\x89HDF", "an HDF5 file (Keras?). Only PyTorch and TensorFlow pickles of StyleGANs are read."),
+    (b"GGUF", "a language model (GGUF). Only image generators of the StyleGAN family are read."),
+    (b"\x93NUMPY", "a numpy array, not a network."),
+    (b"\x89PNG", "a picture, not a network."),
+    (b"\xff\xd8\xff", "a picture, not a network."),
+    (b"RIFF", "a sound or a film, not a network."),
+    (b"\x00\x00\x00", "no checkpoint of a kind that is known here."),
+)
+
+
+def kind(head: bytes) -> str:
+    """ "zip", "legacy", "pickle" or "safetensors", from the first bytes of a file. Refused with words for anything
+    else.
+    """
+    if not head:
+        raise Refused(f"an empty file. {AGAIN}")
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head.startswith(LEGACY_HEAD):
+        return "legacy"
+    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
+        return "pickle"
+    if head[8:9] == b"{":
+        return "safetensors"
+    text = head.lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<")):
+        raise Refused(f"a web page, not a model: the site sent a page instead of the file. {AGAIN}")
+    if text.startswith((b"{", b"[")):
+        raise Refused(f"a text in JSON (an error message of the site?), not a model. {AGAIN}")
+    for start, words in STRANGERS:
+        if head.startswith(start):
+            raise Refused(words)
+    raise Refused("no model of a kind that is known here. NVIDIA's .pkl, rosinality's .pt and .safetensors are read.")
+
+
+def read(data: memoryview, progress: Callable[[float], None] | None = None) -> Converted:
+    """The network in a foreign file. `progress` is called with 0..1 of the file read, from this thread.
+
+    Runs nothing that the file says, opens nothing, imports nothing. Raises Refused, with a message that says what the
+    file is and leaves its name to the caller.
+    """
+    container = kind(bytes(data[:HEAD]))
+    if container == "safetensors":
+        raise Refused("safetensors, which need no conversion.")
+    value, foreign = {"zip": read_zip, "legacy": read_legacy, "pickle": read_plain}[container](data, progress)
+    return network(value, foreign)
+
+
+def network(value: object, foreign: set[Name]) -> Converted:
+    """The network among what a container held."""
+    if tensorflow.matches(value):
+        return tensorflow.read(value)
+    if tensorflow.is_ancient(value):
+        raise Refused("it is a Progressive GAN or a StyleGAN before dnnlib (2017, 2018). It cannot be played.")
+    if rosinality.matches(value):
+        return rosinality.read(value)
+    stranger = _stranger(value)
+    if stranger:
+        raise Refused(stranger)
+    return nvidia.read(value, foreign)
+
+
+def _stranger(value: object) -> str:
+    """Words for the checkpoints of other programs, or ""."""
+    if not isinstance(value, dict):
+        return ""
+    inner = value.get("state_dict", value)
+    names = [k for k in inner if isinstance(k, str)] if isinstance(inner, dict) else []
+    return stranger(names) or (
+        "it is a training state, but of no network that is known here." if "state_dict" in value else ""
+    )
+
+
+def stranger(names: list[str]) -> str:
+    """Words for another program's file, from the names of its tensors; "" if they say nothing."""
+    if any("lora_" in n or ".lora." in n for n in names):
+        return "it is a LoRA, an addition to a diffusion model. This program plays StyleGANs, which take no LoRAs."
+    diffusion = (
+        "model.diffusion_model.",
+        "first_stage_model.",
+        "cond_stage_model.",
+        "down_blocks.",
+        "double_blocks.",
+        "transformer_blocks.",
+        "unet.",
+    )
+    if any(n.startswith(diffusion) for n in names):
+        return "it is a diffusion model. This program plays StyleGANs, which draw a picture in one step."
+    if "GAN" in names and "version" in names:
+        return "it is a model of lucidrains' stylegan2_pytorch, a network of another build. It cannot be played yet."
+    if any(n.startswith(("generator_ema.", "generator.")) for n in names):
+        return "it is a generator of another toolbox (MMGeneration?). Export it from there as NVIDIA's .pkl."
+    return ""
