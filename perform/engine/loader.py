@@ -107,7 +107,6 @@ class Loader:
         self._wake.set()
 
     def _work(self) -> None:
-        stand_back()
         while self._running:
             self._wake.wait()
             self._wake.clear()
@@ -115,6 +114,7 @@ class Loader:
             if wish is not None and self._running:
                 self._load(wish)
                 self.loading = ""
+                stand_back()  # the first model is waited for; the next ones come in beside a picture
 
     def _load(self, wish: Wish) -> None:
         """From the wish to its arrival."""
