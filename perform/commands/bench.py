@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perform.commands.words import DEVICES, positive, size
 
-ABOUT = "measure"
+if TYPE_CHECKING:
+    from perform.app import Options
 
-BENCHES = ("engine", "generator", "latency", "osc", "startup", "show")
+Rows = list[dict[str, Any]]
+
+ABOUT = "measure"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=BENCHES)
+    parser.add_argument("what", choices=sorted(MEASURES))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures with machine and versions")
     parser.add_argument("--seconds", type=positive, default=10.0, help="how long to measure, where that applies")
     parser.add_argument("--preset", default="first-light")
@@ -28,46 +32,76 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> None:
     from perform.bench import report
 
-    rows = measure(parsed)
+    rows = MEASURES[parsed.what](parsed)
     print(report.table(rows))
     if parsed.json:
         report.write_json(parsed.json, parsed.what, rows)
 
 
-def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
-    """The rows of the table that was asked for."""
-    from perform.app import Options, tree
+def _live(parsed: argparse.Namespace) -> Options:
+    """The show that is measured."""
+    from perform.app import Options
 
-    live = Options(
+    return Options(
         preset=parsed.preset, model=parsed.model, audio="track", osc=("127.0.0.1", 0), midi="none", size=parsed.size,
         offscreen=not parsed.window, device=parsed.device,
     )  # fmt: skip
-    match parsed.what:
-        case "engine":
-            from perform.bench.engine import bench_engine
 
-            return bench_engine(tree())
-        case "generator":
-            from models.bench import bench_generator
-            from perform.engine.clock import machine_time
 
-            return bench_generator(machine_time, parsed.model or "first-light")
-        case "osc":
-            from perform.control.bench import bench_osc
+def _engine(_: argparse.Namespace) -> Rows:
+    from perform.app import tree
+    from perform.bench.engine import bench_engine
 
-            return [bench_osc(seconds=parsed.seconds)]
-        case "latency":
-            from perform.audio.bench import bench_sound_latency
-            from perform.bench.show import bench_show
+    return bench_engine(tree())
 
-            # once with next to nothing to paint, once at the size asked for: the difference is what painting costs here
-            bare = replace(live, size=(64, 36))
-            shows = [row for options in (bare, live) for row in bench_show(options, parsed.seconds)]
-            return [*shows, bench_sound_latency()]
-        case "startup":
-            from perform.bench.show import bench_startup
 
-            return bench_startup()
+def _generator(parsed: argparse.Namespace) -> Rows:
+    from models.bench import bench_generator
+    from perform.engine.clock import machine_time
+
+    return bench_generator(machine_time, parsed.model or "first-light")
+
+
+def _osc(parsed: argparse.Namespace) -> Rows:
+    from perform.control.bench import bench_osc
+
+    return [bench_osc(seconds=parsed.seconds)]
+
+
+def _latency(parsed: argparse.Namespace) -> Rows:
+    """Once with next to nothing to paint, once at the size asked for: the difference is what painting costs here."""
+    from perform.audio.bench import bench_sound_latency
     from perform.bench.show import bench_show
 
-    return bench_show(live, parsed.seconds)
+    live = _live(parsed)
+    shows = [row for options in (replace(live, size=(64, 36)), live) for row in bench_show(options, parsed.seconds)]
+    return [*shows, bench_sound_latency()]
+
+
+def _load(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.load import bench_load
+
+    return bench_load(replace(_live(parsed), model=""), parsed.model)
+
+
+def _startup(_: argparse.Namespace) -> Rows:
+    from perform.bench.show import bench_startup
+
+    return bench_startup()
+
+
+def _show(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.show import bench_show
+
+    return bench_show(_live(parsed), parsed.seconds)
+
+
+MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
+    "engine": _engine,
+    "generator": _generator,
+    "latency": _latency,
+    "load": _load,
+    "osc": _osc,
+    "show": _show,
+    "startup": _startup,
+}

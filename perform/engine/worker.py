@@ -64,12 +64,13 @@ class Worker:
     """A thread around a renderer.
 
     An exception in the renderer leaves the last good frame standing and is reported as part "generator"; the next
-    request tries again. `bell` is rung when a frame is made.
+    request tries again. `bell` is rung when a frame is made. `gaps` are the seconds from one frame's end to the next's.
     """
 
     def __init__(self, clock: Clock, problems: Problems, bell: threading.Event | None = None) -> None:
         self.made = 0
         self.gauge = Gauge()
+        self.gaps = Gauge(4096)
         self.renderer: Renderer | None = None
         self._clock = clock
         self._problems = problems
@@ -79,7 +80,7 @@ class Worker:
         self._latest: Frame | None = None
         self._wake = threading.Event()
         self._running = True
-        self._busy, self._since = False, 0.0
+        self._busy, self._since, self._made_at = False, 0.0, 0.0
         self._thread = threading.Thread(target=self._work, name="generator", daemon=True)
         self._thread.start()
 
@@ -118,7 +119,9 @@ class Worker:
             frame = guarded(renderer, request, self._problems)
             if frame is not None:
                 self._frames.put(frame)
-                self._busy, self._since = False, self._clock.now()
+                now = self._clock.now()
+                self.gaps.add(now - self._made_at)
+                self._busy, self._since, self._made_at = False, now, now
                 self.gauge.add(frame.made_in)
                 self.made += 1
                 self._bell.set()
