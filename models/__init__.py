@@ -8,6 +8,7 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from models.generators import Generator
@@ -35,16 +36,23 @@ def available() -> dict[str, str]:
     return lines | BUILT_IN
 
 
-def load(name_or_path: str | Path, device: str = "cpu") -> Generator:
-    """A network by the name of a shipped one (see `available`) or by the path of a weights file.
+def load(name_or_path: str | Path, device: str = "cpu", progress: Callable[[float], None] | None = None) -> Generator:
+    """A network by the name of a shipped one (see `available`) or by the path of any supported checkpoint.
 
-    Takes up to a second and touches the disk: not on the render or generator thread. Raises
-    models.checkpoints.Refused (a ValueError) whose message names what was asked for, what is wrong and what to do.
+        g = load("any-supported-file")
+        w = g.map(z, c=None, truncation_psi=0.7, truncation_cutoff=None)   # [N, z_dim] -> [N, num_ws, w_dim]
+        image = g.synthesize(w, noise_mode="const")                        # [N, 3, H, W] float32, about -1..1
+
+    A foreign checkpoint (NVIDIA's PyTorch and TensorFlow pickles, rosinality's .pt) is converted the first time, by a
+    child process that runs nothing of it (`models.checkpoints.importing`), and mapped from the cache afterwards;
+    `progress` is called with 0..1 meanwhile, from this thread. Takes up to seconds and touches the disk: not on the
+    main, render or generator thread. Raises models.checkpoints.Refused (a ValueError) whose message names what was
+    asked for, what is wrong and what to do.
     """
     from difflib import get_close_matches
     from pathlib import Path
 
-    from models.checkpoints import Refused, io
+    from models.checkpoints import Refused, importing, io
     from models.generators import build
 
     name = str(name_or_path)
@@ -52,8 +60,8 @@ def load(name_or_path: str | Path, device: str = "cpu") -> Generator:
         return build(name, {}).to(device)
     known = shipped()
     path = known.get(name, Path(name_or_path))
-    if name not in known and not path.is_file():
+    if name not in known and not path.exists():
         near = get_close_matches(name, [*known, *BUILT_IN], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Refused(f"{name}: neither a shipped model ({', '.join([*known, *BUILT_IN])}) nor a file.{hint}")
-    return io.load(path).to(device)
+    return io.load(importing.ready(path, progress), path.name).to(device)

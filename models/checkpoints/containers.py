@@ -35,7 +35,9 @@ def kind(head: bytes) -> str:
     else.
     """
     if not head:
-        raise Refused(f"an empty file. {AGAIN}")
+        raise Refused("an empty file (a download cut short at its start?). Copy it again from where it came.")
+    if len(head) < 10 and not head.startswith((b"\x80", b"<")):
+        raise Refused(f"it is cut short: {len(head)} bytes are all there is. Copy it again from where it came.")
     if head.startswith(b"PK\x03\x04"):
         return "zip"
     if head.startswith(LEGACY_HEAD):
@@ -44,15 +46,20 @@ def kind(head: bytes) -> str:
         return "pickle"
     if head[8:9] == b"{":
         return "safetensors"
+    raise Refused(_words(head))
+
+
+def _words(head: bytes) -> str:
+    """What to say of a file that is no checkpoint."""
     text = head.lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<")):
-        raise Refused(f"a web page, not a model: the site sent a page instead of the file. {AGAIN}")
+    if text.startswith(b"<"):
+        return f"a web page, not a model: the site sent a page instead of the file. {AGAIN}"
     if text.startswith((b"{", b"[")):
-        raise Refused(f"a text in JSON (an error message of the site?), not a model. {AGAIN}")
+        return f"a text in JSON (an error message of the site?), not a model. {AGAIN}"
     for start, words in STRANGERS:
         if head.startswith(start):
-            raise Refused(words)
-    raise Refused("no model of a kind that is known here. NVIDIA's .pkl, rosinality's .pt and .safetensors are read.")
+            return words
+    return "no model of a kind that is known here. NVIDIA's .pkl, rosinality's .pt and .safetensors are read."
 
 
 def read(data: memoryview, progress: Callable[[float], None] | None = None) -> Converted:

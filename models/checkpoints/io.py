@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY = "perform"
 FORMAT = 1
+MOST_NUMBER = 1 << 32  # a seed; sizes are far below
 MOST_HEADER = 100_000_000  # safetensors' own limit
 
 
@@ -54,6 +55,22 @@ def save(path: Path, generator: Generator, card: Mapping[str, Any], half: bool =
 
 def read_header(path: Path) -> Header:
     """The configuration and card, after checking that the file is whole. Raises Refused; never imports torch."""
+    about = _entries(path).get("__metadata__", {}).get(KEY)
+    if about is None:
+        raise Refused(
+            f"{path}: safetensors, but without perform's configuration inside: nothing says how the network is "
+            f"built. Import the checkpoint that it was made from: perform import FILE"
+        )
+    return _header(path, about)
+
+
+def names(path: Path) -> list[str]:
+    """The names of the tensors in any safetensors file. Raises Refused."""
+    return [name for name in _entries(path) if name != "__metadata__"]
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file, after checking that the file is whole. Raises Refused."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -67,19 +84,15 @@ def read_header(path: Path) -> Header:
     if not whole:
         raise Refused(f"{path}: not a safetensors file, or cut short in its header ({size} bytes). {_AGAIN}")
     try:
-        header = json.loads(text)
-        spans = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        about = header.get("__metadata__", {}).get(KEY)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        header: dict[str, Any] = json.loads(text)
+        spans = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+        header.get("__metadata__", {}).get(KEY)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(f"{path}: not a safetensors file (its header cannot be read). {_AGAIN}") from error
     want = 8 + length + max(spans, default=0)
     if size != want:
         raise Refused(f"{path}: {'cut short' if size < want else 'too long'}: {size} bytes, should be {want}. {_AGAIN}")
-    if about is None:
-        raise Refused(
-            f"{path}: safetensors, but without perform's configuration inside. Convert it: perform import {path.name}"
-        )
-    return _header(path, about)
+    return header
 
 
 _AGAIN = "Copy it again from where it came."
@@ -91,13 +104,27 @@ def _header(path: Path, about: str) -> Header:
         said = json.loads(about)
         header = Header(str(said["architecture"]), dict(said["config"]), dict(said["card"]))
         written = int(said["format"])
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise Refused(f"{path}: its configuration is damaged. {_AGAIN}") from error
+    if not _plain(header.config):
+        raise Refused(f"{path}: its configuration has numbers that no network has. {_AGAIN}")
     if written > FORMAT:
         raise Refused(
             f"{path}: written by a newer perform (format {written}, this one reads {FORMAT}). Update perform."
         )
     return header
+
+
+def _plain(value: object, depth: int = 0) -> bool:
+    """Whether a configuration holds only what JSON of a network would: a network is built from it before its weights
+    are compared, so numbers out of all proportion would take the memory.
+    """
+    if isinstance(value, dict | list):
+        inside = list(value.values()) if isinstance(value, dict) else value
+        return depth < 6 and len(inside) <= 4096 and all(_plain(v, depth + 1) for v in inside)
+    if isinstance(value, int | float):
+        return abs(value) <= MOST_NUMBER
+    return value is None or isinstance(value, str)
 
 
 def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
@@ -116,14 +143,16 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     return header, {name: t.to(torch.float32) if t.is_floating_point() else t for name, t in tensors.items()}
 
 
-def load(path: Path) -> Generator:
-    """The network in the file, in evaluation mode, without gradients, on the processor. Raises Refused."""
+def load(path: Path, name: str = "") -> Generator:
+    """The network in the file, in evaluation mode, without gradients, on the processor. Raises Refused, which calls the
+    file `name` (its path if there is none).
+    """
     from models.generators import build
 
     header, tensors = read(path)
     try:
         return build(header.architecture, header.config, tensors)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # torch: sizes that no memory holds
         raise Refused(
-            f"{path}: {error}. It was made by another version, or changed by hand; export it again."
+            f"{name or path}: {error}. It was made by another version, or changed by hand; export it again."
         ) from error
