@@ -1,4 +1,4 @@
-"""A model comes in during a show: `perform bench load`. What the wall and the generator lose by it, and for how long."""
+"""A model comes in during a show: `perform bench load`. What the wall and the generator lose by it, and how long."""
 
 from __future__ import annotations
 

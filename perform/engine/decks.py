@@ -55,7 +55,8 @@ class Decks:
         rgba = self._buffer(image.shape[2], image.shape[3], image.device)
         to_rgba(image, rgba)
         pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
-        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial)
+        ready = torch.cuda.current_stream(rgba.device).record_event() if rgba.device.type == "cuda" else None
+        return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial, ready)
 
     def _mixed(self, request: Request, mix: float) -> torch.Tensor:
         """The picture `[1, 3, H, W]` of the decks at this place of the fader. RuntimeError if no deck can play."""

@@ -31,7 +31,8 @@ class Frame:
 
     `pixels` is uint8 RGBA, top row first, `[H, W, 4]`: a C-contiguous numpy array on the CPU, or a torch tensor on an
     accelerator (`device` says which: "cpu", "cuda:0", ...). It stays valid until two newer frames have been taken.
-    `made_in` is what it took to make, in seconds.
+    `made_in` is what it took to make, in seconds. `ready` is None, or the accelerator's event after which the picture
+    is whole: nobody waits for it, what reads the picture is ordered behind it.
     """
 
     pixels: Any
@@ -39,6 +40,7 @@ class Frame:
     device: str = "cpu"
     made_in: float = 0.0
     serial: int = 0
+    ready: Any = None
 
 
 class Slot(Generic[T]):
