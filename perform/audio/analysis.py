@@ -6,13 +6,14 @@ on nothing that comes later. No thread, no device, no clock.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perform.audio import features
-from perform.audio.features import Feature, Signal
+from perform.audio.bank import Bank
+from perform.audio.features import Signal
 from perform.audio.spectrum import Hop
 from perform.audio.tempo import Beat, Tempo
 from perform.engine.signals import Event
@@ -20,6 +21,7 @@ from perform.engine.signals import Event
 Floats = NDArray[np.float32]
 
 _LEAST, _MOST = np.float32(-8.0), np.float32(8.0)  # +18 dBFS: nothing real is beyond, and squares stay finite
+_HALVES = np.full(2, 0.5, np.float32)
 
 BEAT_SIGNALS = (
     Signal("beat.bpm", "Tempo in beats a minute, 60 to 200. Runs on through breaks."),
@@ -30,6 +32,15 @@ BEAT_SIGNALS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is heard at the end of a hop: `values` in the order of the bank's signals, and the beat."""
+
+    time: float
+    values: list[float]
+    beat: Beat
+
+
 class Analysis:
     """The ear's mathematics for one sample rate. One thread at a time.
 
@@ -38,15 +49,15 @@ class Analysis:
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._hop = Hop(rate)
-        self._features: list[tuple[tuple[Signal, ...], Feature]] = []
-        for name in features.names():
-            signals, make = features.load(name)
-            self._features.append((signals, make(self._hop)))
-        self._tempo = Tempo(self._hop)
-        self.signals = tuple(one for signals, _ in self._features for one in signals) + BEAT_SIGNALS
         self.hops = 0
-        self._rest: Floats = np.zeros(0, np.float32)
+        self._hop = Hop(rate)
+        self._bank = Bank(self._hop)
+        self._tempo = Tempo(self._hop)
+        self.signals = (*self._bank.signals, *BEAT_SIGNALS)
+        pulses = frozenset(self._bank.pulses)
+        self._pulses = [(place, self.signals[place]) for place in sorted(pulses)]
+        self._steady = [(place, one.name) for place, one in enumerate(self._bank.signals) if place not in pulses]
+        self._rest: Floats = np.zeros((0, 2), np.float32)
 
     @property
     def hop_seconds(self) -> float:
@@ -60,30 +71,42 @@ class Analysis:
         a frame anyway. Events bear the time at which their hop ends. Frames that do not fill a hop wait for the next
         call. Samples that are not finite count as 0.
         """
-        mono = np.concatenate([self._rest, mono_of(block)])
+        pulses, state = self.hear(block, time)
+        return pulses if state is None else pulses + self.tell(state)
+
+    def hear(self, block: NDArray[Any], time: float) -> tuple[list[Event], State | None]:
+        """As `feed`, with the continuous values apart: a thread that hears more often than a frame is drawn leaves it
+        to the frame to `tell` them. None where no hop was filled."""
+        sound = np.concatenate([self._rest, stereo_of(block)])
+        mono = sound @ _HALVES
         size = self._hop.size
         whole = len(mono) // size
         events: list[Event] = []
+        state: State | None = None
         for number in range(whole):
-            at = time - (len(mono) - (number + 1) * size) / self.rate
-            self._step(mono[number * size : (number + 1) * size], at, events, last=number == whole - 1)
-        self._rest = mono[whole * size :]
-        return events
+            part = slice(number * size, (number + 1) * size)
+            state = self._step(mono[part], sound[part], time - (len(mono) - part.stop) / self.rate, events)
+        self._rest = sound[whole * size :]
+        return events, state
 
-    def _step(self, samples: Floats, time: float, events: list[Event], *, last: bool) -> None:
+    def tell(self, state: State) -> list[Event]:
+        """The continuous values of a state as events. Any thread."""
+        values, time = state.values, state.time
+        return [Event(name, values[place], time) for place, name in self._steady] + _beat_events(state.beat, time)
+
+    def _step(self, samples: Floats, sides: Floats, time: float, events: list[Event]) -> State:
         hop = self._hop
-        hop.step(samples)
+        hop.step(samples, sides)
         self.hops += 1
-        for signals, feature in self._features:
-            for signal, value in zip(signals, feature.hear(hop), strict=True):
-                if value > 0.0 if signal.decay else last:
-                    events.append(Event(signal.name, value, time, signal.decay))
+        values = self._bank.hear(hop)
+        for place, signal in self._pulses:
+            if values[place] > 0.0:
+                events.append(Event(signal.name, values[place], time, signal.decay))
         beat = self._tempo.step(hop)
         if beat.struck and beat.confidence > 0.05:
             since = beat.phase * 60.0 / beat.bpm
             events.append(Event("beat.pulse", min(1.0, 0.4 + beat.confidence), time - since, 0.2))
-        if last:
-            events += _beat_events(beat, time)
+        return State(time, values, beat)
 
 
 class BeatHand:
@@ -126,11 +149,19 @@ def _beat_events(beat: Beat, time: float) -> list[Event]:
     ]
 
 
-def mono_of(block: NDArray[Any]) -> Floats:
-    """The mean of the channels [n] of a block [n, c] or [n], finite and within +-8."""
+def stereo_of(block: NDArray[Any]) -> Floats:
+    """The two sides [n, 2] of a block [n, c] or [n], finite and within +-8. One channel is both sides; more than two
+    are mixed into both (a card of many channels is asked for the right ones when it is opened)."""
     sound = np.asarray(block, np.float32)
     if not np.isfinite(sound).all():
         sound = np.where(np.isfinite(sound), sound, np.float32(0.0))
-    if sound.ndim == 2:
-        sound = sound @ np.full(sound.shape[1], 1 / sound.shape[1], np.float32)
+    if sound.ndim == 1 or sound.shape[1] == 1:
+        sound = np.repeat(sound.reshape(-1, 1), 2, axis=1)
+    elif sound.shape[1] > 2:
+        sound = np.repeat(sound.mean(axis=1, keepdims=True, dtype=np.float32), 2, axis=1)
     return np.minimum(np.maximum(sound, _LEAST), _MOST)
+
+
+def mono_of(block: NDArray[Any]) -> Floats:
+    """The mean of the channels [n] of a block [n, c] or [n], finite and within +-8."""
+    return np.asarray(stereo_of(block) @ _HALVES, np.float32)

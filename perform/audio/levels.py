@@ -1,12 +1,17 @@
 """Levels that find their own range: what makes a quiet and a loud room play alike.
 
-All of them integrate seconds (`dt`), never hops, and none of them sees the future. Plain Python numbers, because a
-numpy scalar costs more than the arithmetic here.
+All of them integrate seconds (`dt`), never hops, and none of them sees the future. Plain Python numbers where there is
+one, because a numpy scalar costs more than the arithmetic here; vectors where there are many.
 """
 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
 
 SILENCE_DB = -84.0  # dBFS; below it there is no sound, only the noise of a converter
 
@@ -32,37 +37,98 @@ class Follower:
         return self.value
 
 
-class Leveller:
-    """A level in dB to 0..1 by the range it has had of late: 1 is as loud as this music gets, 0 as quiet.
+class Levels:
+    """Several numbers at once, each to 0..1 by its range of late: 1 is as loud as this music gets, 0 as quiet.
 
-    The top follows within 0.2 s and sinks over `memory` seconds (a drop of 40 dB is made up for in about twice that);
-    the bottom likewise the other way. The range is never taken as less than `least` dB, so a steady tone reads 1 and
-    not noise. Below `gate` dB the range stands still and the value is 0. The value rises at once and falls with a
+    The range comes from running percentiles: of the last `MEMORY` seconds the maxima and minima of `SLOTS` equal parts
+    are kept; the top is the `HIGH` percentile of the maxima, the bottom the `LOW` percentile of the minima. So one
+    click does not make the rest small, and after `MEMORY` seconds nothing is left of a louder past. The range glides
+    there within 0.2 s and is never taken as less than `least`, so that a steady tone reads 1 and not noise. Where a
+    number is at its `floor` or below (it says nothing) its range stands still and it reads 0; so does all in a silent
+    hop. Beside each stands the raw number, 0..1 on its fixed scale `low`..`high`. Both rise at once and fall with a
     time constant of `release` seconds, so that a peak between two frames of the show is not missed.
+
+    All arguments are `[N]`, in the units of the numbers.
     """
 
-    def __init__(
-        self, dt: float, *, least: float = 18.0, memory: float = 4.0, release: float = 0.09, gate: float = SILENCE_DB
-    ):
-        self._dt = dt
-        self._gate = gate
-        self._least = least
-        self._memory = memory
-        self._top: Follower | None = None
-        self._bottom = Follower(memory * 1.5, 0.4, dt)
-        self._out = Follower(0.0, release, dt)
+    MEMORY, SLOTS = 4.0, 32
+    HIGH, LOW = 0.85, 0.15
 
-    def step(self, level: float) -> float:
-        """One hop of `level` dB; gives 0..1."""
-        if level <= self._gate:
-            value = self._out.step(0.0)
-            return value if value > 1e-4 else 0.0
-        if self._top is None:
-            self._top = Follower(0.2, self._memory, self._dt, level)
-            self._bottom.value = level - self._least
-        top = self._top.step(level)
-        bottom = min(self._bottom.step(level), top - self._least)
-        return self._out.step(min(max((level - bottom) / (top - bottom), 0.0), 1.0))
+    def __init__(
+        self, dt: float, least: Floats, low: Floats, high: Floats, floor: Floats, *, release: float = 0.09
+    ) -> None:
+        count = len(least)
+        self._least, self._low, self._floor = (np.asarray(one, np.float32) for one in (least, low, floor))
+        self._scale = np.asarray(1.0 / (np.asarray(high) - self._low), np.float32)
+        self._slot = max(1, round(self.MEMORY / self.SLOTS / dt))
+        self._hops = self._filled = 0
+        self._maxima = np.full((self.SLOTS, count), -np.inf, np.float32)
+        self._minima = np.full((self.SLOTS, count), np.inf, np.float32)
+        self._most, self._least_of = np.full(count, -np.inf, np.float32), np.full(count, np.inf, np.float32)
+        self._top, self._bottom = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        self._aim = np.zeros((2, count), np.float32)
+        self._met = np.zeros(count, np.bool_)
+        self._glide, self._fall = np.float32(_share(0.2, dt)), np.float32(1.0 - _share(release, dt))
+        self._to = np.zeros((2, count), np.float32)
+        self._out = np.zeros((2, count), np.float32)
+
+    def step(self, numbers: Floats, *, silent: bool = False) -> Floats:
+        """One hop of `[N]` numbers; gives `[2, N]`: levelled and raw, 0..1. Valid until the next call."""
+        to, out = self._to, self._out
+        if silent:
+            to[:] = 0.0
+        else:
+            speaks = numbers > self._floor
+            self._learn(numbers, speaks)
+            np.subtract(numbers, self._bottom, out=to[0])
+            to[0] /= np.maximum(self._top - self._bottom, self._least)
+            np.subtract(numbers, self._low, out=to[1])
+            to[1] *= self._scale
+            np.clip(to, 0.0, 1.0, out=to)
+            to *= speaks
+        out -= to
+        out *= self._fall
+        np.maximum(out, 0.0, out=out)  # up at once
+        out += to
+        out[out < 1e-4] = 0.0
+        return out
+
+    def _learn(self, numbers: Floats, speaks: NDArray[np.bool_]) -> None:
+        """Take the numbers into the present slot and let the range glide."""
+        new = speaks > self._met
+        if new.any():  # the first word of a number: its range begins there
+            self._met |= new
+            for where, value in ((self._top, numbers), (self._bottom, numbers - self._least)):
+                where[new] = value[new]
+            self._aim[0, new], self._aim[1, new] = self._top[new], self._bottom[new]
+        np.maximum(self._most, numbers, out=self._most, where=speaks)
+        np.minimum(self._least_of, numbers, out=self._least_of, where=speaks)
+        self._hops += 1
+        if self._hops % self._slot == 0:
+            self._close_slot()
+        elif self._filled == 0:
+            np.maximum(self._aim[0], self._most, out=self._aim[0], where=self._met)
+        self._top += (self._aim[0] - self._top) * self._glide
+        self._bottom += (np.minimum(self._aim[1], self._top - self._least) - self._bottom) * self._glide
+
+    def _close_slot(self) -> None:
+        """A slot is over: keep its extremes and take the percentiles anew. Slots in which a number said nothing do not
+        push out what it said before."""
+        said = np.isfinite(self._most)
+        self._maxima[1:, said] = self._maxima[:-1, said]
+        self._minima[1:, said] = self._minima[:-1, said]
+        self._maxima[0, said], self._minima[0, said] = self._most[said], self._least_of[said]
+        self._most.fill(-np.inf)
+        self._least_of.fill(np.inf)
+        self._filled += 1
+        kept = np.isfinite(self._maxima).sum(axis=0)
+        rows, columns = np.maximum(kept, 1), np.arange(len(kept))
+        # sorted upwards the empty slots stand first among the maxima and last among the minima
+        high = self.SLOTS - 1 - ((1.0 - self.HIGH) * rows).astype(np.intp)
+        low = (self.LOW * rows).astype(np.intp)
+        some = kept > 0
+        self._aim[0] = np.where(some, np.sort(self._maxima, axis=0)[high, columns], self._aim[0])
+        self._aim[1] = np.where(some, np.sort(self._minima, axis=0)[low, columns], self._aim[1])
 
 
 class Striker:

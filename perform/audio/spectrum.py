@@ -6,10 +6,14 @@ counts in full: a symmetric window would hear every drum half a window (10 ms) l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from perform.audio.levels import SILENCE_DB, decibels
+from perform.audio.tones import Tones
 
 Floats = NDArray[np.float32]
 
@@ -43,6 +47,13 @@ def mel_bank(rate: int, window: int, bands: int = BANDS, low: float = LOWEST, hi
     return np.asarray(bank, np.float32)
 
 
+def band_sums(hertz: Floats, edges: Sequence[float]) -> Floats:
+    """Rows [bands, bins] that sum a power spectrum between `edges`; a full-scale sine gives half, its mean square."""
+    return np.asarray(
+        [np.where((hertz >= low) & (hertz < high), 0.5, 0.0) for low, high in pairwise(edges)], np.float32
+    )
+
+
 def _mel(hertz: float) -> float:
     return float(hertz / (200 / 3) if hertz < 1000 else 15 + 27 * np.log(hertz / 1000) / np.log(6.4))
 
@@ -54,10 +65,11 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 class Hop:
     """What the features see of one hop. The arrays are written anew each hop: read them, do not keep them.
 
-    `samples` [hop] mono, finite; `level` dBFS of the hop, `silent` where that is nothing; `power` [bins], where a
+    `samples` [hop] mono, finite; `sides` [hop, 2] left and right; `count` hops so far; `level` dBFS of the
+    hop, by the power of both sides, `silent` where that is nothing; `power` [bins], where a
     full-scale sine has 1 at its bin; `mel` [BANDS] power in mel bands; `log_mel` [BANDS] 0..1 by each band's own peak
     of late; `rise` [BANDS] how much of `log_mel` is new since `LAG` hops ago, `flux` its mean. `dt` is the hop in
-    seconds; `hertz` [bins] and `centres` [BANDS] say where things are.
+    seconds; `hertz` [bins] and `centres` [BANDS] say where things are. `tones` is the sound decimated, for fine pitch.
     """
 
     def __init__(self, rate: int) -> None:
@@ -69,7 +81,10 @@ class Hop:
         self.hertz = np.arange(window // 2 + 1, dtype=np.float32) * np.float32(rate / window)
         bank = mel_bank(rate, window)
         self.centres = (bank @ self.hertz) / np.maximum(bank.sum(axis=1), 1e-12)
+        self.count = 0
         self.samples = np.zeros(self.size, np.float32)
+        self.sides = np.zeros((self.size, 2), np.float32)
+        self.tones = Tones(rate, self.size)
         self.level = -120.0
         self.power = np.zeros(window // 2 + 1, np.float32)
         self.mel = np.zeros(BANDS, np.float32)
@@ -88,13 +103,21 @@ class Hop:
         self._past = np.zeros((LAG + 1, BANDS + 2), np.float32)
         self._index = 0
 
-    def step(self, samples: Floats) -> None:
-        """Take the next `size` mono samples; they are finite and not beyond +-8."""
+    def step(self, samples: Floats, sides: Floats | None = None) -> None:
+        """Take the next `size` mono samples, and left and right [size, 2] where they differ; finite, within +-8."""
         size, buffer = self.size, self._buffer
+        self.count += 1
+        self.tones.step(samples)
+        if sides is None:
+            self.sides[:] = samples[:, None]
+            power = float(np.dot(samples, samples))
+        else:
+            self.sides = sides
+            power = 0.5 * float(np.vdot(sides, sides))
         buffer[:-size] = buffer[size:]
         buffer[-size:] = samples
         self.samples = samples
-        self.level = decibels(float(np.dot(samples, samples)) / size)
+        self.level = decibels(power / size)
         self.silent = self.level <= SILENCE_DB
         spectrum = np.fft.rfft(buffer * self._shape)
         np.multiply(spectrum.real, spectrum.real, out=self.power, casting="same_kind")

@@ -67,10 +67,13 @@ def test_all_values_are_finite_and_signals_stay_in_range_with_bad_samples(groove
         assert 0 <= event.value <= 1 or event.name == "beat.bpm"
 
 
-def test_silence_says_nothing_but_zeros() -> None:
+def test_silence_says_nothing_but_that_it_is_silent() -> None:
     events = listen(np.zeros((2 * RATE, 2)))
     assert not pulses(events)
-    assert all(event.value == 0 for event in events if event.name.startswith("audio.") or "confidence" in event.name)
+    said = {event.name: event.value for event in events}
+    assert said["audio.silence"] == 1
+    assert not [name for name, value in said.items() if value and name.startswith("audio.") and name != "audio.silence"]
+    assert said["beat.confidence"] == 0
 
 
 def test_events_bear_the_time_of_their_sound() -> None:

@@ -11,6 +11,7 @@ SIGNALS = (
         "audio.swell",
         "Where the piece stands over seconds: about 0.5 while it goes on as before, towards 1 in a build-up or drop, "
         "towards 0 in a break. Takes 2 s to move and a minute to take the new for normal.",
+        slow=30.0,
     ),
 )
 
