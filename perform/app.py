@@ -21,6 +21,7 @@ from perform.control.midi import MidiSource
 from perform.control.osc import OscSource
 from perform.engine import assets
 from perform.engine import preset as presets
+from perform.engine.beat import beat_knobs
 from perform.engine.clock import Clock, Tick, WallClock, machine_time
 from perform.engine.crossfade import deck_knobs
 from perform.engine.director import Director, director_knobs
@@ -29,6 +30,7 @@ from perform.engine.loader import Loader
 from perform.engine.loop import Engine
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
+from perform.engine.pose import label_knobs, pose_knobs
 from perform.engine.problems import Problems
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
@@ -80,10 +82,13 @@ def tree() -> Parameters:
     parameters.add("", director_knobs(list(presets.available()), list(models.available())))
     parameters.add("deck", deck_knobs())
     parameters.add("walk", walk_knobs())
+    parameters.add("pose", pose_knobs())
+    parameters.add("label", label_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
         parameters.add(f"shader.{shader}", knobs)
     parameters.add("output", output_knobs())
     parameters.add("", lfo_knobs())
+    parameters.add("beat", beat_knobs())
     return parameters
 
 

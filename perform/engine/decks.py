@@ -11,6 +11,7 @@ from perform.engine.frame import Frame, Request
 from perform.engine.problems import Problems
 from perform.engine.render import Deck, to_rgba
 
+IN_FLIGHT = 2  # frames that an accelerator may be working at: one that it makes, one that waits, so it never idles
 BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
 
 
@@ -25,6 +26,7 @@ class Decks:
         self._decks: list[Deck | None] = [None, None]
         self._pictures: list[torch.Tensor] = []
         self._turn = 0
+        self._ready: list[torch.cuda.Event] = []
 
     def put(self, place: int, deck: Deck | None) -> None:
         """Another model on deck `place` (0 is A, 1 is B), or none. Loader's thread."""
@@ -50,12 +52,19 @@ class Decks:
     def render(self, request: Request) -> Frame:
         """Make the frame that answers `request`. Between the ends of the fader both networks run."""
         began = self._clock.now()
+        if len(self._ready) >= IN_FLIGHT:
+            # Launching takes no time, so without this frames would queue up on the card and hands would be late by all
+            # of them. It waits for the frame before the last on this thread alone.
+            self._ready.pop(0).synchronize()
         mix = request.values["deck.mix"]
         image = self._mixed(request, mix)
         rgba = self._buffer(image.shape[2], image.shape[3], image.device)
         to_rgba(image, rgba)
         pixels = rgba.numpy() if rgba.device.type == "cpu" else rgba
-        ready = torch.cuda.current_stream(rgba.device).record_event() if rgba.device.type == "cuda" else None
+        ready = None
+        if rgba.device.type == "cuda":
+            ready = torch.cuda.current_stream(rgba.device).record_event(torch.cuda.Event(blocking=True))  # type: ignore[no-untyped-call]
+            self._ready.append(ready)
         return Frame(pixels, request.tick, str(rgba.device), self._clock.now() - began, request.serial, ready)
 
     def _mixed(self, request: Request, mix: float) -> torch.Tensor:

@@ -9,55 +9,97 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
 
 import numpy as np
 import torch
 
 from models.generators import Generator, has_fast_bf16
+from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
+from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.walk import Array, Walker
 
 log = logging.getLogger("perform")
 
-Synthesize = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+STAGINGS = 3  # sets of moving numbers: one being written, two that an accelerator may still be reading
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """All numbers that may move each frame, on the device: views of one vector, so that one small copy carries them.
+
+    `w` is `[1, L, D]`, `noise_strength` and `anchor` are 0-d, `transform` is `[3, 3]`.
+    """
+
+    w: torch.Tensor
+    noise_strength: torch.Tensor
+    anchor: torch.Tensor
+    transform: torch.Tensor
+
+    @classmethod
+    def of(cls, vector: torch.Tensor, num_ws: int) -> Moving:
+        """The views of a vector `[L * D + 11]`."""
+        w = vector[:-11].view(1, num_ws, -1)
+        return cls(w, vector[-11], vector[-10], vector[-9:].view(3, 3))
+
+
+Synthesize = Callable[[Moving], torch.Tensor]
 
 
 class Deck:
-    """Plays one model. Generator thread only.
-
-    Moving numbers go to the device as one vector: w `[L, D]` and the noise strength behind it. `fast` is for a live
-    show on a processor: see `in_one_call`.
-    """
+    """Plays one model. Generator thread only. `fast` is for a live show on a processor: see `in_one_call`."""
 
     def __init__(self, generator: Generator, name: str, *, fast: bool = False) -> None:
         self.name = name
         self._generator = generator
         self.device = self._device = generator.w_avg.device
         self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)
-        shape = (generator.num_ws, generator.w_dim)
-        self._staging = torch.zeros(shape[0] * shape[1] + 1, pin_memory=self._device.type == "cuda")
-        self._moving = self._staging.to(self._device) if self._device.type != "cpu" else self._staging
-        self._w = self._moving[:-1].view(1, *shape)
-        self._noise_strength = self._moving[-1]
+        self._label = np.zeros(generator.c_dim)
+        self._pose: tuple[float, ...] = ()
+        self._transform = np.eye(3, dtype=np.float32).ravel()
+        size = generator.num_ws * generator.w_dim + 11
+        on_card = self._device.type == "cuda"
+        self._stagings = [torch.zeros(size, pin_memory=on_card) for _ in range(STAGINGS if on_card else 1)]
+        self._vector = self._stagings[0] if self._device.type == "cpu" else self._stagings[0].to(self._device)
+        self._moving = Moving.of(self._vector, generator.num_ws)
         self._synthesize = plain(generator)
         if fast and self._device.type == "cpu":
-            self._synthesize = in_one_call(generator, self._w, self._noise_strength)
+            self._synthesize = in_one_call(generator, self._moving)
 
     @torch.inference_mode()
     def picture(self, request: Request) -> torch.Tensor:
         """The picture `[1, 3, H, W]` of about -1..1 that answers `request`."""
-        staging = self._staging.numpy()
-        staging[:-1] = self._walker.w(request.values, request.position).ravel()
-        staging[-1] = request.values["walk.noise_strength"]
-        if self._moving is not self._staging:
-            self._moving.copy_(self._staging, non_blocking=True)
-        return self._synthesize(self._w, self._noise_strength)
+        values = request.values
+        if len(self._label):
+            wanted = label(values, len(self._label))
+            if not np.array_equal(wanted, self._label):
+                self._label = wanted
+                self._walker.forget()
+        staging = self._stagings[request.serial % len(self._stagings)]
+        numbers = staging.numpy()
+        numbers[:-11] = self._walker.w(values, request.position).ravel()
+        numbers[-11], numbers[-10] = values["walk.noise_strength"], values["pose.anchor"]
+        pose = tuple(values[name] for name in POSE)
+        if pose != self._pose:
+            self._pose = pose
+            rotate, x, y, scale, mirror, shear = pose
+            self._transform = picture_transform(rotate, x, y, scale, mirror, shear).numpy().ravel()
+        numbers[-9:] = self._transform
+        if staging is not self._vector:
+            self._vector.copy_(staging, non_blocking=True)
+        return self._synthesize(self._moving)
 
     @torch.inference_mode()
     def _map(self, z: Array) -> Array:
         ready = torch.from_numpy(z).to(self._device, torch.float32)
-        w = self._generator.map(ready, truncation_psi=1.0)
+        c = None
+        if len(self._label):
+            c = torch.from_numpy(self._label).to(self._device, torch.float32).expand(len(z), -1)
+        w = self._generator.map(ready, c, truncation_psi=1.0)
         return np.asarray(w[:, 0].double().cpu().numpy())
 
     def _mean(self) -> Array:
@@ -71,11 +113,14 @@ def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
 
 
 def plain(generator: Generator) -> Synthesize:
-    """The network as it is: w `[1, L, D]` and the noise's strength (0-d) to a picture `[1, 3, H, W]`."""
-    return lambda w, strength: generator.synthesize(w, noise_mode="const", noise_strength=strength)
+    """The network as it is, from the moving numbers to a picture `[1, 3, H, W]`."""
+    call: Callable[..., torch.Tensor] = generator.synthesize
+    if "anchor" in signature(call).parameters:
+        return lambda now: call(now.w, noise_strength=now.noise_strength, transform=now.transform, anchor=now.anchor)
+    return lambda now: call(now.w, noise_strength=now.noise_strength, transform=now.transform)
 
 
-def in_one_call(generator: Generator, w: torch.Tensor, strength: torch.Tensor) -> Synthesize:
+def in_one_call(generator: Generator, moving: Moving) -> Synthesize:
     """The network as one call that needs the interpreter's lock once instead of at each of its three hundred steps.
 
     Beside a thread that paints in software, those are three hundred waits: on two cores a frame went from 24 ms to 17.
@@ -88,12 +133,14 @@ def in_one_call(generator: Generator, w: torch.Tensor, strength: torch.Tensor) -
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # shapes are constants here, on purpose
-            example = (w.clone(), strength.clone())
-            traced: Synthesize = torch.jit.freeze(torch.jit.trace(_Network(eager).eval(), example))  # type: ignore[no-untyped-call]
+            example = (moving.w, moving.noise_strength, moving.anchor, moving.transform)
+            traced: Any = torch.jit.freeze(
+                torch.jit.trace(_Network(eager).eval(), tuple(x.clone() for x in example))  # type: ignore[no-untyped-call]
+            )
     except (RuntimeError, AttributeError, SystemError, Warning) as error:  # a warning that another thread made an error
         log.info("%s cannot be traced (%s) and plays as it is", generator.architecture, error)
         return eager
-    return traced
+    return lambda now: traced(now.w, now.noise_strength, now.anchor, now.transform)
 
 
 class _Network(torch.nn.Module):
@@ -103,8 +150,8 @@ class _Network(torch.nn.Module):
         super().__init__()
         self._synthesize = synthesize
 
-    def forward(self, w: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-        return self._synthesize(w, strength)
+    def forward(self, *moving: torch.Tensor) -> torch.Tensor:
+        return self._synthesize(Moving(*moving))
 
 
 def leave_room() -> None:

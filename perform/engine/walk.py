@@ -54,6 +54,10 @@ class Walker:
         self._path: latents.Path
         self._accent = w_avg
 
+    def forget(self) -> None:
+        """Make the path anew at the next place: what `map_z` does has changed."""
+        self._key = ()
+
     def w(self, values: Values, position: float) -> Array:
         """The latent of this frame `[L, D]`: place on the path, accents, truncation, in this order."""
         sync = values.word("walk.sync")

@@ -9,6 +9,7 @@ from models.knobs import Knob, choice, toggle, trigger
 from perform.engine.crossfade import deck_knobs
 from perform.engine.frame import Frame, Request
 from perform.engine.parameters import Parameters
+from perform.engine.pose import label_knobs, pose_knobs
 from perform.engine.walk import walk_knobs
 
 
@@ -18,6 +19,8 @@ def parameters() -> Parameters:
     tree.add("", (toggle("freeze"), toggle("blackout"), trigger("home"), trigger("next")))
     tree.add("deck", deck_knobs())
     tree.add("walk", walk_knobs())
+    tree.add("pose", pose_knobs())
+    tree.add("label", label_knobs())
     tree.add("shader.echo", (Knob("amount", 0.5), choice("mode", ("add", "screen", "over"), "screen")))
     return tree
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import models
+from models.generators import build
 from perform.engine.clock import FixedClock, Tick
 from perform.engine.decks import Decks
 from perform.engine.frame import Request
@@ -77,19 +79,60 @@ def test_an_absent_device_names_those_that_are_there() -> None:
 
 
 def _has_cuda() -> bool:
-    import torch
-
     return bool(torch.cuda.is_available())
 
 
 def test_a_network_that_cannot_be_traced_plays_as_it_is(
     parameters: Parameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     def refuse(*_: object) -> None:
         raise SystemError("returned a result with an exception set")
 
     monkeypatch.setattr(torch.jit, "trace", refuse)
     renderer = playing("first-light", fast=True)
     assert renderer.render(request(parameters, 0.0)).pixels.std() > 1
+
+
+def deck_of(architecture: str, settings: dict[str, object]) -> Decks:
+    torch.manual_seed(3)
+    network = build(architecture, settings)
+    if architecture == "stylegan3":  # a new network does not turn by itself yet
+        torch.nn.init.normal_(network.synthesis["input"].affine.weight)
+    decks = Decks(FixedClock(25), Problems())
+    decks.put(0, Deck(network, architecture))
+    return decks
+
+
+def moved(decks: Decks, parameters: Parameters, **moves: float) -> np.ndarray:
+    for name, value in moves.items():
+        parameters.set(name.replace("_", "."), value)
+    pixels = decks.render(request(parameters, 0.3)).pixels.astype(int)
+    for name in moves:
+        parameters.set(name.replace("_", "."), parameters.knob(name.replace("_", ".")).default)
+    return pixels
+
+
+def test_the_classes_of_a_conditional_network_can_be_played_and_mixed(parameters: Parameters) -> None:
+    settings = {"z_dim": 16, "w_dim": 16, "c_dim": 3, "img_resolution": 16, "channel_base": 256, "channel_max": 16}
+    decks = deck_of("stylegan2", settings)
+    home = moved(decks, parameters)
+    pure = [moved(decks, parameters, label_a=float(k)) for k in range(3)]
+    assert np.array_equal(pure[0], home)
+    assert np.abs(pure[1] - pure[2]).mean() > 0.5
+    assert np.array_equal(moved(decks, parameters, label_a=1.0, label_b=2.0, label_mix=1.0), pure[2])
+    between = moved(decks, parameters, label_a=1.0, label_b=2.0, label_mix=0.5)
+    assert not np.array_equal(between, pure[1])
+    assert not np.array_equal(between, pure[2])
+    assert np.array_equal(moved(decks, parameters, label_a=3.0), home), "a class that is not there counts from 0 again"
+
+
+def test_a_network_that_can_be_moved_is_moved_by_the_pose(parameters: Parameters) -> None:
+    decks = deck_of(
+        "stylegan3", {"img_resolution": 32, "z_dim": 16, "w_dim": 16, "channel_base": 512, "channel_max": 16}
+    )
+    home = moved(decks, parameters)
+    for name in ("rotate", "x", "y", "scale", "mirror", "shear", "anchor"):
+        knob = parameters.knob(f"pose.{name}")
+        other = moved(decks, parameters, **{f"pose_{name}": knob.low + 0.6 * (knob.high - knob.low)})
+        assert np.abs(other - home).max() > 3, name
+    assert np.array_equal(moved(decks, parameters), home), "and home is home, bit for bit"
