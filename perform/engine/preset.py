@@ -15,6 +15,9 @@
     curve = "smooth"
     attack = 0.01                                       # seconds
     release = 0.3
+    threshold = 0.2                                     # 0..1; below it the signal counts as 0
+    hold = 0.1                                          # seconds at its height before it falls
+    quantise = "beat"                                   # quarter, half, beat or bar; waits for the next one
 
 An unknown key is an error that names the file, the key and the nearest right one. Files are found by path, then by name
 in the user's own folder, then among the shipped ones. Saving writes to the user's folder and never over another file.
@@ -27,15 +30,17 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import tomli_w
 
 from perform.engine import assets
 from perform.engine.parameters import Parameters, nearest
-from perform.engine.patch import Curve, Route
+from perform.engine.patch import Curve, Quantise, Route
 from perform.engine.problems import UserError
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=600.0)]
 
 
 class RouteTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -43,10 +48,13 @@ class RouteTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_d
 
     signal: str
     to: str
-    depth: float
+    depth: Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
     curve: Curve = "linear"
-    attack: float = 0.0
-    release: float = 0.0
+    attack: Seconds = 0.0
+    release: Seconds = 0.0
+    threshold: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.0
+    hold: Seconds = 0.0
+    quantise: Quantise = ""
 
 
 class Preset(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -191,4 +199,4 @@ def _number(name: str, value: Any, parameters: Parameters, where: str) -> float:
 
 def routes(preset: Preset) -> tuple[Route, ...]:
     """The preset's routes, ready for a Patch."""
-    return tuple(Route(r.signal, r.to, r.depth, r.curve, r.attack, r.release) for r in preset.routes)
+    return tuple(Route(**msgspec.structs.asdict(route)) for route in preset.routes)

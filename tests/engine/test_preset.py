@@ -22,6 +22,11 @@ signal = "audio.low"
 to = "walk.truncation_psi"
 depth = 0.4
 curve = "smooth"
+attack = 0.01
+release = 0.3
+threshold = 0.2
+hold = 0.1
+quantise = "half"
 """
 
 
@@ -47,6 +52,12 @@ def test_a_preset_reads_and_writes_back_the_same(tmp_path: Path, parameters: Par
         (("depth =", "dept ="), ["tide.toml", "dept", "[[routes]]", 'Did you mean "depth"']),
         (('"smooth"', '"smoth"'), ["tide.toml", "smoth"]),
         (("depth = 0.4", 'depth = "much"'), ["tide.toml", "routes", "depth"]),
+        (("depth = 0.4", "depth = inf"), ["tide.toml", "routes", "depth"]),
+        (("attack = 0.01", "attack = -1"), ["tide.toml", "routes", "attack", ">= 0"]),
+        (("hold = 0.1", "hold = nan"), ["tide.toml", "routes", "hold"]),
+        (("threshold = 0.2", "threshold = 1"), ["tide.toml", "routes", "threshold", "< 1"]),
+        (('"half"', '"beet"'), ["tide.toml", "routes", "quantise", "beet"]),
+        (("quantise =", "quantize ="), ["tide.toml", 'Did you mean "quantise"']),
         (("speed = 0.5", "speed = "), ["tide.toml", "TOML", "line"]),
     ],
 )
