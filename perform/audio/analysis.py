@@ -28,7 +28,9 @@ BEAT_SIGNALS = (
     Signal("beat.phase", "Where in the beat we are: 0 on the beat, rising evenly to 1 just before the next."),
     Signal("beat.pulse", "A pulse on each beat, as strong as the tracker is sure.", decay=0.2),
     Signal("beat.confidence", "How sure the tracker is: below 0.2 a guess, above 0.5 the beat is found."),
-    Signal("bar.phase", "Where in the bar of four beats we are, 0 to 1."),
+    Signal("bar.phase", "Where in the bar we are, 0 to 1: a guess from what usually begins a bar."),
+    Signal("bar.pulse", "A pulse on the first beat of each bar.", decay=0.4),
+    Signal("bar.beats", "How many beats a bar has: 4, or 3."),
 )
 
 
@@ -105,7 +107,10 @@ class Analysis:
         beat = self._tempo.step(hop)
         if beat.struck and beat.confidence > 0.05:
             since = beat.phase * 60.0 / beat.bpm
-            events.append(Event("beat.pulse", min(1.0, 0.4 + beat.confidence), time - since, 0.2))
+            strength = min(1.0, 0.4 + beat.confidence)
+            events.append(Event("beat.pulse", strength, time - since, 0.2))
+            if beat.count == 0:
+                events.append(Event("bar.pulse", strength, time - since, 0.4))
         return State(time, values, beat)
 
 
@@ -120,6 +125,7 @@ class BeatHand:
         self._bpm = 0.0
         self._phase: Event | None = None
         self._bar: Event | None = None
+        self._beats = 4.0
 
     def at(self, time: float, events: list[Event]) -> list[Event]:
         """The same events, with `beat.phase` and `bar.phase` as they are at `time`."""
@@ -133,7 +139,9 @@ class BeatHand:
                 out.append(event)
                 if event.name == "beat.bpm":
                     self._bpm = float(event.value)
-        for last, beats in ((self._phase, 1), (self._bar, 4)):
+                elif event.name == "bar.beats":
+                    self._beats = max(float(event.value), 1.0)
+        for last, beats in ((self._phase, 1.0), (self._bar, self._beats)):
             if last is not None:
                 ahead = min(max(time - last.time, 0.0), 0.5) * self._bpm / 60.0 / beats
                 out.append(Event(last.name, (float(last.value) + ahead) % 1.0, time))
@@ -145,6 +153,7 @@ def _beat_events(beat: Beat, time: float) -> list[Event]:
         Event("beat.bpm", beat.bpm, time),
         Event("beat.phase", beat.phase, time),
         Event("beat.confidence", beat.confidence, time),
+        Event("bar.beats", float(beat.metre), time),
         Event("bar.phase", beat.bar, time),
     ]
 

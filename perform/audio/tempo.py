@@ -30,13 +30,15 @@ SLOWEST, FASTEST = 60.0, 200.0
 @dataclass(frozen=True, slots=True)
 class Beat:
     """The state of the clock after a hop: `phase` 0..1 within the beat, `bar` 0..1 within the bar, `struck` if a beat
-    began in this hop, `confidence` 0..1."""
+    began in this hop, `confidence` 0..1, `count` which beat of the bar it is (0 is the first), of `metre` beats."""
 
     bpm: float
     phase: float
     bar: float
     struck: bool
     confidence: float
+    count: int = 0
+    metre: int = 4
 
 
 class Grid:
@@ -135,7 +137,7 @@ class Tempo:
         confidence = self._confidence.value * self._sound.step(0.0 if hop.silent else 1.0)
         phase = max(self._phase, 0.0)
         bar = self._bar.step(hop, phase, struck=struck)
-        return Beat(60.0 / self._period, phase, bar, struck, confidence)
+        return Beat(60.0 / self._period, phase, bar, struck, confidence, self._bar.count)
 
     def _novelty(self, hop: Hop) -> float:
         if hop.silent:

@@ -13,6 +13,9 @@ A child that dies or falls silent is replaced.
 | pitch bend         | `midi.bend`, `midi.bend.<channel>`                                     | -1..1           |
 | pressure           | `midi.pressure`, `midi.pressure.<channel>`; of a key `midi.touch.<n>`  | 0..1            |
 | program            | `midi.program`                                                         | 0..127          |
+| clock, 24 a beat   | `midi.clock`, for the one clock of the beat (perform/engine/beat.py)   | 1               |
+| start, continue,   | `midi.start`, `midi.continue`, `midi.stop`                             | 1               |
+| stop; position     | `midi.position`                                                        | in sixteenths   |
 """
 
 from __future__ import annotations
@@ -41,14 +44,27 @@ def events_of(message: bytes, time: float, coarse: MutableMapping[int, int] | No
     `coarse` remembers the coarse halves of 14-bit controllers between calls (`channel * 32 + n` -> 0..127); without it
     no pairs are made.
     """
-    if not message or not 0x80 <= message[0] < 0xF0 or any(byte > 127 for byte in message[1:]):
+    if not message or message[0] < 0x80 or any(byte > 127 for byte in message[1:]):
         return []
+    if message[0] >= 0xF0:
+        return _time_of(message, time)
     kind, channel, data = message[0] >> 4, (message[0] & 15) + 1, message[1:]
     size, make = KINDS[kind]
     return make(channel, data, time, coarse) if len(data) == size else []
 
 
 Coarse = MutableMapping[int, int] | None
+
+
+def _time_of(message: bytes, time: float) -> list[Event]:
+    """What a sequencer says of its time; no hand moved, so no latency is measured from it."""
+    if message[0] == 0xF2 and len(message) == 3:
+        return [Event("midi.position", float(message[1] | message[2] << 7), time)]
+    name = _TIMES.get(message[0])
+    return [Event(name, 1.0, time)] if name is not None and len(message) == 1 else []
+
+
+_TIMES = {0xF8: "midi.clock", 0xFA: "midi.start", 0xFB: "midi.continue", 0xFC: "midi.stop"}
 
 
 def _event(name: str, value: float, time: float, decay: float = 0.0) -> Event:

@@ -79,7 +79,7 @@ def _follow(rtmidi: Any, inputs: dict[str, Any], there: dict[str, tuple[int, int
         if name in inputs:
             continue
         port = rtmidi.MidiIn(rtapi=api, name="perform")
-        port.ignore_types(sysex=True, timing=True, active_sense=True)
+        port.ignore_types(sysex=True, timing=False, active_sense=True)
         port.set_callback(_callback())
         try:
             port.open_port(index, "in")

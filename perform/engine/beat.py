@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from models.knobs import Knob, choice, trigger
 from perform.engine.clock import Tick
+from perform.engine.parameters import Parameters
 from perform.engine.problems import Problems
 from perform.engine.pulses import MidiClock, Pace, Taps
 from perform.engine.signals import Event
@@ -28,7 +29,9 @@ SURE = 0.25  # confidence from which the ear takes over again
 FADE = 0.35  # seconds: how fast a difference between two hands fades
 _NUDGE = 0.04  # beats: a correction as small as this is followed at once
 _STALE = 3.0  # seconds after which what the ear or Link said is no longer true
-_OURS = frozenset({"beat.phase", "bar.phase", "beat.pulse", "bar.pulse", "beat.bpm", "beat.confidence"})
+_OURS = frozenset(
+    {"beat.phase", "bar.phase", "beat.pulse", "bar.pulse", "beat.bpm", "beat.confidence", "bar.beats", "midi.clock"}
+)
 
 
 def beat_knobs() -> tuple[Knob, ...]:
@@ -48,6 +51,16 @@ class Wish:
     source: str = "auto"
     manual_bpm: float = 0.0
     offset: float = 0.0
+
+
+def wish_of(parameters: Parameters) -> Wish:
+    """What the parameters say, as far as they are in the tree."""
+
+    def read(name: str) -> float:
+        return parameters.get(name) if name in parameters else 0.0
+
+    source = parameters.word("beat.source") if "beat.source" in parameters else "auto"
+    return Wish(source, read("beat.manual_bpm"), read("listen.offset_ms") / 1000.0)
 
 
 class Ear:
@@ -189,6 +202,7 @@ class BeatClock:
             Event("beat.phase", beats % 1.0, time),
             Event("beat.confidence", self._confidence, time),
             Event("bar.phase", (counted / self._metre) % 1.0, time),
+            Event("bar.beats", float(self._metre), time),
         ]
         if beats % 1.0 < before % 1.0 and self._confidence > 0.05:
             strength, at = min(1.0, 0.4 + self._confidence), time - (beats % 1.0) * 60.0 / self._bpm

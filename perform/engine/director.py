@@ -24,6 +24,7 @@ KEPT = (
     "show.",
     "output.",
     "listen.",
+    "beat.",
     "deck.",
     "freeze",
     "blackout",

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from perform.engine.beat import BeatClock, wish_of
 from perform.engine.clock import Clock, Tick, sleep
 from perform.engine.frame import Frame, Request
 from perform.engine.latency import Gauge, LatencyMeter
@@ -56,6 +57,7 @@ class Engine:
         self.worker, self.stage = worker, stage
         self.direct, self.problems, self.strict = direct, problems, strict
         self.signals = Signals()
+        self.beat = BeatClock(problems)
         self.patch = Patch((), parameters)
         self.traveller = Traveller()
         self.latency = LatencyMeter()
@@ -83,7 +85,8 @@ class Engine:
 
         Without `buttons` those wait for the next frame: what they change may just be in use.
         """
-        events = [event for source in self.sources for event in source.poll(tick)]
+        heard = [event for source in self.sources for event in source.poll(tick)]
+        events = self.beat.step(heard, tick, wish_of(self.parameters))
         self.signals.update(events, tick.dt)
         self.serial += 1
         moved = self.touch(events)

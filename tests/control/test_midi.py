@@ -31,7 +31,13 @@ MESSAGES: dict[str, tuple[list[int], Named]] = {
     "channel pressure": ([0xD2, 127], {"midi.pressure": 1.0, "midi.pressure.3": 1.0}),
     "key pressure": ([0xA0, 60, 127], {"midi.touch.60": 1.0}),
     "program": ([0xC0, 5], {"midi.program": 5.0}),
-    "clock": ([0xF8], {}),
+    "clock": ([0xF8], {"midi.clock": 1.0}),
+    "start": ([0xFA], {"midi.start": 1.0}),
+    "continue": ([0xFB], {"midi.continue": 1.0}),
+    "stop": ([0xFC], {"midi.stop": 1.0}),
+    "song position": ([0xF2, 4, 1], {"midi.position": 132.0}),
+    "half a song position": ([0xF2, 4], {}),
+    "active sensing": ([0xFE], {}),
     "system exclusive": ([0xF0, 1, 2, 0xF7], {}),
     "nothing": ([], {}),
     "only data": ([60, 100], {}),
@@ -45,7 +51,7 @@ MESSAGES: dict[str, tuple[list[int], Named]] = {
 def test_messages(message: list[int], named: Named) -> None:
     events = events_of(bytes(message), 1.5)
     assert {event.name: event.value for event in events} == named
-    assert all(event.time == 1.5 and event.hand for event in events)
+    assert all(event.time == 1.5 and event.hand == (message[0] < 0xF0) for event in events)
     assert all((event.decay == NOTE_DECAY) == (event.name == "midi.note") for event in events)
 
 
@@ -62,7 +68,7 @@ def test_random_bytes_give_only_playable_values(data: bytes) -> None:
     for event in events_of(data, 0.0, {}):
         assert event.name.startswith("midi.")
         assert isinstance(event.value, float)
-        assert -1.0 <= event.value <= 127.0
+        assert -1.0 <= event.value <= (16383.0 if event.name == "midi.position" else 127.0)
 
 
 @pytest.fixture(scope="module")
