@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
+
+from tqdm import tqdm
 
 from perform.audio.ear import Ear
 from perform.engine.clock import Tick
@@ -48,6 +50,7 @@ class Readout:
         self._next = 0.0
         self._counted = (0.0, 0)
         self.generator_fps = 0.0
+        self._bar: tqdm[NoReturn] | None = None
 
     def show(self, hud: Hud, tick: Tick, hint: str) -> None:
         """Once a frame; does something ten times a second. `hint` is a word to the performer, or nothing."""
@@ -56,6 +59,7 @@ class Readout:
         self._next = tick.time + EVERY
         self._count(tick.time)
         self._watch()
+        self._tell_loading()
         parameters = self._engine.parameters
         hud.visible = parameters.get("show.hud") >= 0.5
         hud.help_visible = parameters.get("show.help") >= 0.5
@@ -88,13 +92,28 @@ class Readout:
         names = [Path(name).stem for name in self._loader.names]
         mix = self._engine.parameters.get("deck.mix")
         told = names[0] or names[1] if not all(names) else f"{names[0]} {1 - mix:.0%} | {names[1]} {mix:.0%}"
-        coming = Path(self._loader.loading).stem
-        return " · ".join(part for part in (told, coming and f"loading {coming}") if part) or "loading"
+        coming = self._loader.loading and f"loading {Path(self._loader.loading).stem} {self._loader.share:.0%}"
+        return " · ".join(part for part in (told, coming) if part) or "loading"
 
     def bars(self) -> list[Bar]:
         """The signals."""
         signals = self._engine.signals
         return [Bar(name, signals.get(name), pulse) for name, pulse in BARS]
+
+    def _tell_loading(self) -> None:
+        """A progress bar in the terminal, if somebody sits there, while a foreign checkpoint is converted."""
+        name, share = self._loader.loading, self._loader.share
+        if not name or not 0.0 < share < 1.0:
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
+            return
+        if self._bar is None:
+            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
+            self._bar = tqdm(
+                total=1.0, desc=f"converting {Path(name).name}", bar_format=form, leave=False, disable=None
+            )
+        self._bar.update(share - self._bar.n)
 
     def _watch(self) -> None:
         """Say so when the generator stands still though nobody froze it."""

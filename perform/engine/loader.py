@@ -56,6 +56,8 @@ class Arrival:
 class Loader:
     """Loads models for one worker onto one device ("cpu", "cuda", "mps", or "" for the best there is).
 
+    `loading` is the name of what is on its way and `share` 0..1 how much of its conversion is done.
+
     `sample` is a request to warm up with, `mix` reads the fader between the decks. With `wait=True` (fixed clock)
     `load` returns when the model plays.
     """
@@ -65,7 +67,7 @@ class Loader:
         mix: Callable[[], float], wait: bool,
     ) -> None:  # fmt: skip
         self.device = device
-        self.loading = ""
+        self.loading, self.share = "", 0.0
         self._worker, self._clock, self._problems, self._sample = worker, clock, problems, sample
         self._mix, self._wait = mix, wait
         self._decks: Decks | None = None
@@ -125,7 +127,7 @@ class Loader:
         place = self._free(wish)
         if place is None:
             return
-        self.loading = wish.name
+        self.loading, self.share = wish.name, 0.0
         if self._decks is not None:
             self._decks.put(place, None)  # its memory goes before the new one comes: never three models at once
         deck = self._made(wish.name)
@@ -171,7 +173,7 @@ class Loader:
     def _made(self, name: str) -> Deck | None:
         """The deck for a model, warm; or None, reported. Where nothing plays yet, the one without weights does."""
         try:
-            deck = deck_for(name, self.device, fast=not self._wait)
+            deck = deck_for(name, self.device, fast=not self._wait, progress=self._progress)
             deck.picture(self._sample)
         except UserError as error:  # the device is not there
             self._problems.report("device", f"{error}; the best of these is used")
@@ -185,16 +187,20 @@ class Loader:
             return instead
         return deck
 
+    def _progress(self, share: float) -> None:
+        self.share = share
+
     def _first_decks(self) -> Decks:
         from perform.engine.decks import Decks
 
         return Decks(self._clock, self._problems)
 
 
-def deck_for(name: str, device: str, *, fast: bool) -> Deck:
+def deck_for(name: str, device: str, *, fast: bool, progress: Callable[[float], None] | None = None) -> Deck:
     """A deck that plays the model `name` on `device`. Imports torch: seconds the first time.
 
     `fast` trades the last digits of the picture for speed on a processor; without it the picture is the float32 one.
+    `progress` is called with 0..1 while a foreign file is converted.
 
     Raises models.checkpoints.Refused (a ValueError) for a file that is no model, UserError for a device that is absent.
     """
@@ -202,7 +208,7 @@ def deck_for(name: str, device: str, *, fast: bool) -> Deck:
     from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
-    return Deck(models.load(name, device=pick_device(device)), name, fast=fast)
+    return Deck(models.load(name, device=pick_device(device), progress=progress), name, fast=fast)
 
 
 def stand_back() -> None:
