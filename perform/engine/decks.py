@@ -38,6 +38,11 @@ class Decks:
         a, b = (deck.name if deck else "" for deck in self._decks)
         return a, b
 
+    def sizes(self) -> str:
+        """Words for two models of two sizes, "" otherwise."""
+        a, b = (deck and deck.resolution for deck in self._decks)
+        return f"{a} beside {b} pixels, mixed at the larger" if a and b and a != b else ""
+
     @property
     def name(self) -> str:
         """Both names in one."""

@@ -151,7 +151,7 @@ class Director:
                 parameters.set("model", arrival.name)
         elif arrival is not None and arrival.onto_wall and arrival.deck is not None:
             self._fade.begin(arrival.deck, mix)
-            self._say(f"{Path(arrival.name).stem} comes in")
+            self._say(f"{Path(arrival.name).stem} comes in" + (f": {arrival.note}" if arrival.note else ""))
         mix = self._fade.step(mix, parameters.get("deck.fade"), self._engine.signals.get("beat.bpm"), dt)
         parameters.set("deck.mix", mix)
 

@@ -46,11 +46,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What became of a wish. `deck` None: nothing, `name` plays on."""
+    """What became of a wish. `deck` None: nothing, `name` plays on. `note` is a word to the performer, or nothing."""
 
     name: str
     deck: int | None
     onto_wall: bool = True
+    note: str = ""
 
 
 class Loader:
@@ -141,7 +142,7 @@ class Loader:
         if first:
             gc.freeze()  # torch's hundred thousand objects stay: looking through them again would cost frames
             self._worker.install(decks)
-        self._arrivals.put(Arrival(deck.name, place, onto_wall))
+        self._arrivals.put(Arrival(deck.name, place, onto_wall, decks.sizes()))
         if deck.name == wish.name:
             self._problems.clear("model")
         log.info("model %s is on deck %s, on %s", deck.name, DECKS[place], deck.device)

@@ -54,7 +54,7 @@ class Deck:
     """Plays one model. Generator thread only. `fast` is for a live show on a processor: see `in_one_call`."""
 
     def __init__(self, generator: Generator, name: str, *, fast: bool = False) -> None:
-        self.name = name
+        self.name, self.resolution = name, generator.img_resolution
         self._generator = generator
         self.device = self._device = generator.w_avg.device
         self._walker = Walker(self._map, self._mean(), generator.z_dim, generator.num_ws)

@@ -79,6 +79,7 @@ def test_models_of_two_sizes_meet_at_the_larger(parameters: Parameters) -> None:
     decks.put(0, Deck(network(1), "small"))
     decks.put(1, Deck(network(2, img_resolution=32), "large"))
     assert [picture(decks, parameters, mix).shape[0] for mix in (0.0, 0.5, 1.0)] == [16, 32, 32]
+    assert decks.sizes() == "16 beside 32 pixels, mixed at the larger"
 
 
 def test_a_deck_that_fails_is_taken_off_and_the_other_plays_on(decks: Decks, parameters: Parameters) -> None:
