@@ -1,8 +1,8 @@
 """Architectures, one file each; the folder is the registry.
 
 A file here has `ARCHITECTURE` (its name in checkpoints), `DESCRIPTION` (one line) and `build(config, tensors) ->
-Generator`. To add an architecture is to add its file: `tests/models/test_generators.py` walks the folder. Nothing
-here imports torch until asked to.
+Generator`. To add an architecture is to add its file: `tests/models/test_generators.py` walks the folder.
+A sub-folder holds what one architecture needs beside its file. Nothing here imports torch until asked to.
 """
 
 from __future__ import annotations
@@ -62,8 +62,11 @@ class Generator(Protocol):
         tap: Tap = identity,
         noise_strength: Scalar = 1.0,
         rng: torch.Generator | None = None,
+        transform: Tensor | None = None,
     ) -> Tensor:
         """w [N, num_ws, w_dim] -> [N, img_channels, H, W] float32, about -1..1.
+
+        `transform` [3, 3] says where the picture lies, for architectures that can move it; others pass over it.
 
         `tap(layer, x)` is called once after each of `layers`, in order. `rng` draws the noise of noise_mode "random".
         Raises ValueError for a noise_mode other than const, random, none.
@@ -79,7 +82,7 @@ class Generator(Protocol):
 @cache
 def architectures() -> Mapping[str, Any]:
     """The modules of this folder by their ARCHITECTURE. Imports torch."""
-    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)]
+    modules = [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__) if not found.ispkg]
     return {module.ARCHITECTURE: module for module in modules}
 
 

@@ -112,6 +112,7 @@ class CPPN(nn.Module):
         tap: Tap = identity,
         noise_strength: Scalar = 1.0,
         rng: torch.Generator | None = None,
+        transform: Tensor | None = None,
     ) -> Tensor:
         """w [N, num_ws, w_dim] -> [N, 3, H, W] float32 in -1..1. Noise is a slow warp of the plane.
 

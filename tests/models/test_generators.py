@@ -20,6 +20,13 @@ SMALL: dict[
         "channel_max": 16,
         "mapping_layers": 2,
     },
+    "stylegan3": {
+        "z_dim": 16,
+        "w_dim": 24,
+        "img_resolution": 32,
+        "channel_base": 512,
+        "channel_max": 16,
+    },
     "cppn": {"grid": 32, "img_resolution": 64},
 }
 
