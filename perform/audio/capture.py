@@ -22,85 +22,71 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+from perform.audio import pulse
+from perform.audio.listing import default_device, list_devices, port_devices
+from perform.audio.names import check_channels, highest_channel, match, picker
 from perform.audio.playing import Feed, pace
 from perform.audio.ring import Kind, Ring
 from perform.engine.clock import machine_time, sleep
 from perform.engine.problems import UserError
 
 BLOCK = 256
+MOST_CHANNELS = 32
 PATIENCE = 1.0  # seconds without a callback after which the stream is taken for dead
 GRACE = 6.0  # the same in the first seconds: a cold Pulse server takes up to 2 s, for an output after the first blocks
 OUTPUT_LATENCY = 0.04
 PARTING = 0.3  # seconds that taking leave of the sound server may last
 RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
 
-EXIT_LOST, EXIT_OUTPUT_IS_BACK = 3, 4
+EXIT_LOST, EXIT_OUTPUT_IS_BACK, EXIT_DEFAULT_CHANGED = 3, 4, 5
+RATES = (48000, 44100, 96000)  # tried where a card refuses the rate that it calls its own
 
 
-def match(wanted: str, names: Sequence[str]) -> int | None:
-    """Which of `names` is meant by `wanted`: the same, the same but for case, else the first that contains it."""
-    low = wanted.casefold()
-    for fits in (
-        lambda name: name == wanted,
-        lambda name: name.casefold() == low,
-        lambda name: low in name.casefold(),
-    ):
-        for place, name in enumerate(names):
-            if fits(name):
-                return place
-    return None
-
-
-def list_devices() -> list[dict[str, Any]]:
-    """Every input and output as {name, kind, channels, rate, default}. May hang: only in a process of its own."""
-    import sounddevice
-
-    default = {"input": default_device("input"), "output": default_device("output")}
-    found = []
-    for index, device in enumerate(sounddevice.query_devices()):
-        for kind in ("input", "output"):
-            channels = int(device[f"max_{kind}_channels"])
-            if channels:
-                rate = int(device["default_samplerate"])
-                first = index == default[kind]
-                found.append(
-                    {"name": device["name"], "kind": kind, "channels": channels, "rate": rate, "default": first}
-                )
-    return found
-
-
-def default_device(kind: str) -> int | None:
-    """The index of the default input or output of the first host API that has one."""
-    import sounddevice
-
-    chosen = sounddevice.default.device[0 if kind == "input" else 1]
-    places = [chosen] + [api[f"default_{kind}_device"] for api in sounddevice.query_hostapis()]
-    return next((int(place) for place in places if place is not None and place >= 0), None)
-
-
-def capture(ring: Ring, index: int) -> Any:
-    """Open input `index` and let it run into the ring. Gives the stream. Raises PortAudioError."""
+def capture(ring: Ring, index: int, channels: str = "") -> Any:
+    """Open input `index` and let it run into the ring. Gives the stream. Raises PortAudioError, and UserError where it
+    has not the channels."""
     import sounddevice
 
     device = sounddevice.query_devices(index)
+    there = int(device["max_input_channels"])
+    check_channels(device["name"], channels, there)
+    pick = picker(channels)
 
     def hear(block: Any, _frames: int, _time: Any, status: Any) -> None:
         if status.input_overflow:
             ring.overflowed()
-        ring.write(block, machine_time())
+        ring.write(pick(block), machine_time())
 
-    stream = sounddevice.InputStream(
-        device=index,
-        channels=min(2, int(device["max_input_channels"])),
-        samplerate=device["default_samplerate"],
-        dtype="float32",
-        blocksize=BLOCK,
-        latency="low",
-        callback=hear,
-    )
+    opened = min(there, MOST_CHANNELS) if channels == "mix" else max(highest_channel(channels), min(2, there))
+    stream = None
+    rates = dict.fromkeys((float(device["default_samplerate"]), *map(float, RATES)))
+    for rate in rates:
+        try:
+            stream = sounddevice.InputStream(
+                device=index,
+                channels=opened,
+                samplerate=rate,
+                dtype="float32",
+                blocksize=BLOCK,
+                latency="low",
+                callback=hear,
+            )
+            break
+        except sounddevice.PortAudioError:
+            if rate == list(rates)[-1]:
+                raise
+    assert stream is not None
     ring.start(round(stream.samplerate), Kind.DEVICE, device["name"])
     stream.start()
     return stream
+
+
+def capture_source(ring: Ring, source: pulse.Source, channels: str) -> pulse.Parec:
+    """Let a source of the sound server run into the ring. Raises UserError where it has not the channels."""
+    check_channels(source.name, channels, source.channels)
+    pick = picker(channels)
+    ring.start(source.rate, Kind.DEVICE, source.name)
+    return pulse.Parec(source, lambda block, now: ring.write(pick(block), now))
 
 
 def play(ring: Ring, feed: Feed, kind: Kind, title: str) -> Any:
@@ -151,10 +137,10 @@ def watch(ring: Ring, stream: Any, feed: Feed | None = None) -> NoReturn:
             leave(ring, "the device stopped giving sound")
 
 
-def leave(ring: Ring, why: str) -> NoReturn:
+def leave(ring: Ring, why: str, status: int = EXIT_LOST) -> NoReturn:
     """Say why and go, without running anything that could wait for the sound server."""
     ring.fail(why)
-    os._exit(EXIT_LOST)
+    os._exit(status)
 
 
 def leave_with_parent() -> None:
@@ -189,25 +175,36 @@ def leave_when_output_returns() -> None:
             os._exit(EXIT_OUTPUT_IS_BACK)
 
 
-def run_input(ring: Ring, name: str) -> NoReturn:
+def run_input(ring: Ring, name: str, channels: str) -> NoReturn:
     """Capture from the device of this name ("" is the default) until it is lost."""
     import sounddevice
 
-    while (index := find_input(name)) is None:
+    while True:
+        index = find_input(name)
+        if index is not None:
+            stream = capture(ring, index, channels)
+            if is_default(name):
+                pulse.follow_default(lambda new: leave(ring, f'the default input is now "{new}"', EXIT_DEFAULT_CHANGED))
+            watch(ring, stream)
+        source = next((one for one in pulse.sources() if name in (one.name, one.key)), None)
+        if source is not None:
+            watch(ring, capture_source(ring, source, channels))
         ring.wait(f'there is no sound input "{name}" now' if name else "there is no sound input", machine_time())
         sleep(RESCAN_INPUT)
         sounddevice._terminate()  # PortAudio only looks for devices when it starts; may hang: the parent watches
         sounddevice._initialize()
-    watch(ring, capture(ring, index))
+
+
+def is_default(name: str) -> bool:
+    """Whether a device stands for whatever the sound server has as its default."""
+    return name in ("", "default", "pulse", "pipewire")
 
 
 def find_input(name: str) -> int | None:
     """The index of the input of this name; "" is the default input."""
-    import sounddevice
-
     if not name:
         return default_device("input")
-    return match(name, [one["name"] if one["max_input_channels"] else "" for one in sounddevice.query_devices()])
+    return match(name, [one["name"] if one["max_input_channels"] else "" for one in port_devices()])
 
 
 def run_file(ring: Ring, path: Path | None, start: int, *, loop: bool, was_heard: bool) -> NoReturn:
@@ -237,6 +234,7 @@ def run_default(ring: Ring) -> NoReturn:
         stream = None
     if stream is None:
         run_file(ring, None, 0, loop=True, was_heard=False)
+    pulse.follow_default(lambda new: leave(ring, f'the default input is now "{new}"', EXIT_DEFAULT_CHANGED))
     watch(ring, stream)
 
 
@@ -247,6 +245,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--ring", default="")
     parser.add_argument("--what", choices=("default", "device", "file", "track"), default="default")
     parser.add_argument("--name", default="")
+    parser.add_argument("--channels", default="")
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--from", dest="start", type=int, default=0)
     parser.add_argument("--was-heard", action="store_true")
@@ -266,7 +265,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.what == "default":
         run_default(ring)
     if options.what == "device":
-        run_input(ring, options.name)
+        run_input(ring, options.name, options.channels)
     path = Path(options.name) if options.what == "file" else None
     run_file(ring, path, options.start, loop=not options.once, was_heard=options.was_heard)
 

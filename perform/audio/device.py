@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,11 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from perform.audio.capture import EXIT_OUTPUT_IS_BACK, match
+from perform.audio.capture import EXIT_DEFAULT_CHANGED, EXIT_OUTPUT_IS_BACK
+from perform.audio.names import check_channels, match, parse_channels
 from perform.audio.ring import Block, Kind, Reader, Ring, State
 from perform.engine.clock import machine_time, sleep
 from perform.engine.parameters import nearest
 from perform.engine.problems import Problems, UserError
+
+log = logging.getLogger("perform")
 
 PART = "sound"
 LISTING_LIMIT = 6.0  # seconds; enumeration may hang for ever when a sound server is sick
@@ -29,7 +33,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One thing in the list of sound devices. `kind` is "input" or "output", `rate` its usual frames a second."""
+    """One thing in the list of sound devices. `kind` is "input", "output", or "monitor" (what an output plays, to be
+    heard like an input); `rate` its usual frames a second."""
 
     name: str
     kind: str
@@ -41,11 +46,13 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the child shall do: capture the "default" input (else play the built-in track), capture the "device" of
-    this `name`, play the "file" of this name, or play the built-in "track". `loop` is for what is played."""
+    this `name`, play the "file" of this name, or play the built-in "track". `loop` is for what is played. `channels` of
+    a device: "3,4" (from 1), "mix" for the mean of all, "" for the first two."""
 
     what: Literal["default", "device", "file", "track"]
     name: str = ""
     loop: bool = True
+    channels: str = ""
 
 
 def devices(env: Mapping[str, str] | None = None, limit: float = LISTING_LIMIT) -> list[Device]:
@@ -69,17 +76,26 @@ def devices(env: Mapping[str, str] | None = None, limit: float = LISTING_LIMIT) 
     return [Device(**row) for row in rows]
 
 
-def find_input(name: str, found: list[Device]) -> str:
-    """The full name of the input that `name` means. Raises UserError naming the nearest and all that exist."""
-    names = [device.name for device in found if device.kind == "input"]
+def find_input(name: str, found: list[Device]) -> tuple[str, str]:
+    """The input that `name` means, as (full name, channels): "Scarlett", or "Scarlett:3,4" where none is called so.
+
+    Raises UserError naming the nearest and all that exist, or saying how many channels there are.
+    """
+    inputs = [device for device in found if device.kind in ("input", "monitor")]
+    names = [device.name for device in inputs]
+    channels = ""
     place = match(name, names)
+    if place is None:
+        stem, channels = parse_channels(name)
+        place = match(stem, names) if channels else None
     if place is None:
         there = "; there are: " + ", ".join(f'"{one}"' for one in names) if names else "; there is no input at all"
         raise UserError(
             f'there is no sound input or file "{name}".{nearest(name, names)} '
             f'See "perform devices"{there}. "none" plays without sound.'
         )
-    return names[place]
+    check_channels(names[place], channels, inputs[place].channels)
+    return names[place], channels
 
 
 class AudioDevice:
@@ -121,6 +137,17 @@ class AudioDevice:
         if self._ever or self._failures:
             return "lost, retrying"
         return "starting"
+
+    @property
+    def title(self) -> str:
+        """The name of the device or file that is heard; "" before the first."""
+        return self._ring.title if self._ring is not None else ""
+
+    @property
+    def is_input(self) -> bool:
+        """Whether a card or another input is heard, and neither a file nor what an output plays."""
+        monitor = self.title.startswith("Monitor of ") or self.title.endswith(".monitor")
+        return self._ring is not None and self._ring.kind is Kind.DEVICE and not monitor
 
     @property
     def rate(self) -> int:
@@ -193,6 +220,7 @@ class AudioDevice:
         ring = Ring.create()
         wanted = self._wanted
         arguments = ["--ring", ring.handle, "--what", wanted.what, f"--name={wanted.name}", f"--from={self._position}"]
+        arguments += [f"--channels={wanted.channels}"] if wanted.channels else []
         arguments += [] if wanted.loop else ["--once"]
         arguments += ["--was-heard"] if self._heard else []
         shared = (int(ring.handle),) if ring.handle.isdigit() else ()
@@ -220,8 +248,10 @@ class AudioDevice:
         self.restarts += 1
         if self._wanted.what == "default":  # an input that gives nothing from the start: play rather than wait
             self._wanted = replace(self._wanted, what="track")
-        if status == EXIT_OUTPUT_IS_BACK:
+        if status in (EXIT_OUTPUT_IS_BACK, EXIT_DEFAULT_CHANGED):
             self._next_try = 0.0
+            if status == EXIT_DEFAULT_CHANGED:
+                log.warning("%s: %s; listening to that", PART, why)
             return
         self._tell(why, name)
         self._next_try = machine_time() + self._retry

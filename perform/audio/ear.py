@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perform.audio.analysis import Analysis, BeatHand
+from perform.audio.analysis import Analysis, BeatHand, State
 from perform.audio.device import PART, AudioDevice, Wanted, devices, find_input
 from perform.audio.file import SoundArray, Stream, open_sound
-from perform.audio.ring import Ring
+from perform.audio.ring import Block, Ring
 from perform.audio.track import Track, builtin_file
 from perform.engine.clock import Clock, Tick, machine_time, sleep
 from perform.engine.frame import Slot
@@ -79,7 +79,7 @@ class LiveEar:
         self._device = AudioDevice(wanted, problems, env=env)
         self._problems = problems
         self._queue = EventQueue()
-        self._newest: Slot[list[Event]] = Slot()
+        self._newest: Slot[tuple[Analysis, State]] = Slot()
         self._hand = BeatHand()
         self._health = Health("starting")
         self._latencies: deque[float] = deque(maxlen=2048)
@@ -92,7 +92,10 @@ class LiveEar:
         if not self._thread.is_alive() and not self._stop.is_set():
             self._problems.report(PART, "the ear stopped listening, see the log; start the show again")
         events = self._queue.drain()
-        events += self._newest.take() or ()
+        newest = self._newest.take()
+        if newest is not None:
+            analysis, state = newest
+            events += analysis.tell(state)
         return self._hand.at(tick.time, events)
 
     def close(self) -> None:
@@ -123,6 +126,7 @@ class LiveEar:
     def _run(self) -> None:
         analysis: Analysis | None = None
         heard_until = tended = 0.0
+        zeros = Zeros(self._problems)
         try:
             while not self._stop.is_set():
                 block = self._device.read()
@@ -133,7 +137,8 @@ class LiveEar:
                     if analysis is None or analysis.rate != self._device.rate:
                         analysis = Analysis(self._device.rate)
                     self._lost += bool(block.lost)
-                    self._say(analysis.feed(block.samples, block.time - self._clock.origin), block.time)
+                    zeros.watch(block, self._device)
+                    self._hear(analysis, block.samples, block.time, block.time)
                     heard_until = max(block.time, heard_until)
                     continue
                 now = machine_time()
@@ -143,7 +148,7 @@ class LiveEar:
                     self._publish()
                     if analysis is not None and now - heard_until > LONGEST_HUSH:
                         quiet = np.zeros((int((now - heard_until) * analysis.rate), 1), np.float32)
-                        self._say(analysis.feed(quiet[: 4 * analysis.rate], now - self._clock.origin), None)
+                        self._hear(analysis, quiet[: 4 * analysis.rate], now, None)
                         heard_until = now
                 sleep(POLL)
         except OSError as error:
@@ -152,23 +157,51 @@ class LiveEar:
         finally:
             self._device.close()
 
-    def _say(self, events: list[Event], stamp: float | None) -> None:
-        newest = []
-        for event in events:
-            if event.decay > 0:
-                self._queue.put(event)
-            else:
-                newest.append(event)
-        if newest:
-            self._newest.put(newest)
-        if stamp is not None and events:
-            self._latencies.append(machine_time() - stamp)
+    def _hear(self, analysis: Analysis, samples: Floats, end: float, stamp: float | None) -> None:
+        """Take sound whose last frame came at machine time `end`; `stamp` is when its callback ran, for the latency."""
+        pulses, state = analysis.hear(samples, end - self._clock.origin)
+        for event in pulses:
+            self._queue.put(event)
+        if state is not None:
+            self._newest.put((analysis, state))
+            if stamp is not None:
+                self._latencies.append(machine_time() - stamp)
 
     def _publish(self) -> None:
         device = self._device
         late = self._latencies[-1] * 1000.0 if self._latencies else 0.0
         overflows = device.overflows + self._lost
         self._health = Health(device.text, overflows, device.callback_age, late, device.restarts)
+
+
+class Zeros:
+    """Notices an input that is there and gives nothing but zeros: muted, or nothing plugged in. Of the ear's thread.
+
+    A converter always has some noise, so exact zeros are a switch somewhere. What an output plays (a monitor) is zero
+    whenever nothing plays, and is not spoken of.
+    """
+
+    PART, PATIENCE = "input", 5.0  # no part of `problems.PARTS`: a pause of the music must not fail the show
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._since: float | None = None
+        self._told = False
+
+    def watch(self, block: Block, device: AudioDevice) -> None:
+        """Each block, in order."""
+        if block.samples.any():
+            self._since = None
+            if self._told:
+                self._told = False
+                self._problems.clear(self.PART, "the input gives sound again")
+        elif self._since is None:
+            self._since = block.time
+        elif not self._told and device.is_input and block.time - self._since > self.PATIENCE:
+            self._told = True
+            self._problems.report(
+                self.PART, f'"{device.title}" gives only zeros; is it muted, or is nothing plugged into it?'
+            )
 
 
 class FileEar:
@@ -230,7 +263,8 @@ class DeafEar:
 
 def open_ear(audio: str | None, clock: Clock, problems: Problems, *, live: bool = True, loop: bool = True) -> Ear:
     """What `--audio` means: None the default input, else the built-in track; a path that exists that file; "track" the
-    built-in track; "none" silence; anything else an input by its name or part of it.
+    built-in track; "none" silence; anything else an input by its name or part of it, with ":3,4" after it for channels
+    of its own choice and ":mix" for the mean of all.
 
     `live` listens in real time and plays files aloud where there is an output; without it files (and the built-in track
     for None) are read at the pace of the clock. Call before the show: a device's name is checked in a child process,
@@ -253,7 +287,8 @@ def open_ear(audio: str | None, clock: Clock, problems: Problems, *, live: bool 
         return LiveEar(Wanted("file", str(path.resolve()), loop), clock, problems)
     if not live:
         raise UserError(f'"{audio}" is not a sound file; on a fixed clock only a file can be heard (or "none")')
-    return LiveEar(Wanted("device", find_input(audio, devices())), clock, problems)
+    name, channels = find_input(audio, devices())
+    return LiveEar(Wanted("device", name, channels=channels), clock, problems)
 
 
 def _looks_like_file(path: Path) -> bool:

@@ -38,6 +38,10 @@ class Feature:
         self._size = hop.size * count
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        weighted = self._filter.step(hop.sides).ravel()
-        self._powers.append(float(np.dot(weighted, weighted)))
+        if hop.silent:
+            self._filter.forget()
+            self._powers.append(0.0)
+        else:
+            weighted = self._filter.step(hop.sides).ravel()
+            self._powers.append(float(np.dot(weighted, weighted)))
         return (decibels(sum(self._powers) / self._size) - 0.691,)

@@ -1,0 +1,159 @@
+"""The sources of a PulseAudio or PipeWire server: inputs by their own names, and what the system itself plays.
+
+PortAudio sees such a server as one device. Its tools see every source, also the *monitor* of each output: the sound
+that goes to the loudspeakers, so that the show hears whatever this computer plays. `parec` brings a source as it is,
+all its channels at its own rate. Needs `pactl` and `parec` (Debian: pulseaudio-utils); without them, and on systems
+without such a server, there are no monitors: macOS and Windows need a loopback driver (BlackHole, VB-Cable), which is
+an ordinary input by its name then.
+
+Runs in the capture child; imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from perform.audio.ring import Floats
+from perform.engine.clock import machine_time
+
+LIMIT = 2.0  # seconds that a question to the server may take
+FRAGMENT = 10  # milliseconds that the server gives at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source: `key` is the server's name for it, `name` what a person reads; `monitor` is what an output plays."""
+
+    key: str
+    name: str
+    channels: int
+    rate: int
+    layout: str
+    monitor: bool
+
+
+def ask(*words: str) -> str:
+    """What `pactl` answers; "" where there is no server, no tool, or no answer in time."""
+    if shutil.which("pactl") is None:
+        return ""
+    env = {**os.environ, "LC_ALL": "C.UTF-8"}  # names have letters of all languages
+    try:
+        told = subprocess.run(
+            ["pactl", *words], capture_output=True, timeout=LIMIT, check=True, env=env, stdin=subprocess.DEVNULL
+        )
+    except (subprocess.SubprocessError, OSError):
+        return ""
+    return told.stdout.decode("utf-8", "replace")
+
+
+def sources() -> list[Source]:
+    """All sources of the server, in its order; none where there is no server."""
+    try:
+        rows = json.loads(ask("--format=json", "list", "sources") or "[]", strict=False)
+    except ValueError:  # an old pactl, or a name that breaks its JSON
+        rows = [_short(line.split("\t")) for line in ask("list", "short", "sources").splitlines()]
+    found = [source for row in rows if (source := _source(row)) is not None]
+    names = [source.name for source in found]
+    return [source if names.count(source.name) == 1 else replace(source, name=source.key) for source in found]
+
+
+def default_source() -> str:
+    """The server's name of the default input; "" where there is no server."""
+    return ask("get-default-source").strip()
+
+
+def follow_default(changed: Callable[[str], None]) -> None:
+    """Call `changed` with the name of each new default input, from a thread of its own. Returns at once."""
+    first = default_source()
+    if first:
+        threading.Thread(target=_follow, args=(first, changed), daemon=True).start()
+
+
+def _follow(first: str, changed: Callable[[str], None]) -> None:
+    watcher = subprocess.Popen(
+        ["pactl", "subscribe"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    assert watcher.stdout is not None
+    for line in watcher.stdout:
+        if b"on server" in line:
+            now = default_source()
+            if now and now != first:
+                first = now
+                changed(now)
+
+
+class Parec:
+    """A source as a stream: `parec` writes, a thread gives each fragment [n, channels] to `hear` with its machine time.
+
+    `active` ends with the server, with the source, or when `parec` does.
+    """
+
+    def __init__(self, source: Source, hear: Callable[[Floats, float], None]) -> None:
+        command = [
+            "parec", "--raw", f"--device={source.key}", "--format=float32le", f"--rate={source.rate}",
+            f"--channels={source.channels}", f"--latency-msec={FRAGMENT}", "--process-time-msec=5",
+            "--client-name=perform",
+        ]  # fmt: skip
+        if source.layout:  # its own, so that nothing is mixed on the way
+            command.append(f"--channel-map={source.layout}")
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+        self._frame = 4 * source.channels
+        self._channels = source.channels
+        self._hear = hear
+        self.active = True
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        assert self._process.stdout is not None
+        pipe, rest = self._process.stdout.fileno(), b""
+        while data := os.read(pipe, 1 << 16):
+            now = machine_time()
+            data = rest + data
+            whole = len(data) // self._frame * self._frame
+            rest = data[whole:]
+            if whole:
+                self._hear(np.frombuffer(data[:whole], np.float32).reshape(-1, self._channels), now)
+        self.active = False
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _source(row: object) -> Source | None:
+    """A row of the list; None for one that makes no sense (a card that vanished while it was listed)."""
+    if not isinstance(row, dict):
+        return None
+    key, about = row.get("name"), row.get("description")
+    words = str(row.get("sample_specification", "")).split()
+    layout = str(row.get("channel_map", ""))
+    if not key or len(words) != 3 or not words[1].endswith("ch") or not words[2].endswith("Hz"):
+        return None
+    if not words[1][:-2].isdigit() or not words[2][:-2].isdigit():
+        return None
+    name = str(about) if about and about != "(null)" else str(key)
+    monitor = str(row.get("monitor_source") or row.get("monitor_of_sink") or "n/a") not in ("n/a", "")
+    return Source(str(key), name, int(words[1][:-2]), int(words[2][:-2]), layout, monitor)
+
+
+def _short(parts: list[str]) -> dict[str, str]:
+    """A line of `pactl list short sources` in the words of the long list."""
+    key = parts[1] if len(parts) > 1 else ""
+    return {
+        "name": key,
+        "sample_specification": parts[3] if len(parts) > 3 else "",
+        "channel_map": "",
+        "monitor_source": key.removesuffix(".monitor") if key.endswith(".monitor") else "",
+    }
