@@ -68,6 +68,7 @@ class Levels:
         self._top, self._bottom = np.zeros(count, np.float32), np.zeros(count, np.float32)
         self._aim = np.zeros((2, count), np.float32)
         self._met = np.zeros(count, np.bool_)
+        self._all_met = False
         self._glide, self._fall = np.float32(_share(0.2, dt)), np.float32(1.0 - _share(release, dt))
         self._to = np.zeros((2, count), np.float32)
         self._out = np.zeros((2, count), np.float32)
@@ -95,14 +96,14 @@ class Levels:
 
     def _learn(self, numbers: Floats, speaks: NDArray[np.bool_]) -> None:
         """Take the numbers into the present slot and let the range glide."""
-        new = speaks > self._met
-        if new.any():  # the first word of a number: its range begins there
-            self._met |= new
-            for where, value in ((self._top, numbers), (self._bottom, numbers - self._least)):
-                where[new] = value[new]
-            self._aim[0, new], self._aim[1, new] = self._top[new], self._bottom[new]
-        np.maximum(self._most, numbers, out=self._most, where=speaks)
-        np.minimum(self._least_of, numbers, out=self._least_of, where=speaks)
+        if not self._all_met:
+            self._meet(numbers, speaks)
+        if speaks.all():
+            np.maximum(self._most, numbers, out=self._most)
+            np.minimum(self._least_of, numbers, out=self._least_of)
+        else:
+            np.maximum(self._most, numbers, out=self._most, where=speaks)
+            np.minimum(self._least_of, numbers, out=self._least_of, where=speaks)
         self._hops += 1
         if self._hops % self._slot == 0:
             self._close_slot()
@@ -110,6 +111,15 @@ class Levels:
             np.maximum(self._aim[0], self._most, out=self._aim[0], where=self._met)
         self._top += (self._aim[0] - self._top) * self._glide
         self._bottom += (np.minimum(self._aim[1], self._top - self._least) - self._bottom) * self._glide
+
+    def _meet(self, numbers: Floats, speaks: NDArray[np.bool_]) -> None:
+        """The first word of a number: its range begins there."""
+        new = speaks > self._met
+        self._met |= new
+        self._all_met = bool(self._met.all())
+        for where, value in ((self._top, numbers), (self._bottom, numbers - self._least)):
+            where[new] = value[new]
+        self._aim[0, new], self._aim[1, new] = self._top[new], self._bottom[new]
 
     def _close_slot(self) -> None:
         """A slot is over: keep its extremes and take the percentiles anew. Slots in which a number said nothing do not

@@ -54,9 +54,9 @@ class BlockFilter:
         lower = np.where(since >= 0, response[np.abs(since)], 0.0)
         self._through = np.asarray(lower, np.float32)
         self._echo = np.asarray(out[:, 1:], np.float32)
-        self._keep = np.asarray(last[:, 1:])
-        self._take = np.stack(ends[::-1], axis=1)
-        self._state = np.zeros((order, channels))
+        self._keep = np.asarray(last[:, 1:], np.float32)
+        self._take = np.asarray(np.stack(ends[::-1], axis=1), np.float32)
+        self._state = np.zeros((order, channels), np.float32)
         self._out = np.zeros((size, channels), np.float32)
 
     def forget(self) -> None:
@@ -69,7 +69,7 @@ class BlockFilter:
             part = block[start : start + self._chunk]
             out = self._out[start : start + self._chunk]
             np.matmul(self._through, part, out=out)
-            out += self._echo @ self._state.astype(np.float32)
+            out += self._echo @ self._state
             self._state = self._keep @ self._state + self._take @ part
         return self._out
 

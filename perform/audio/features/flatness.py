@@ -19,6 +19,7 @@ SIGNALS = (
 )
 
 _LOW, _HIGH, _SPAN = 100.0, 10000.0, 40.0
+_EVERY = 2  # hops
 
 
 class Feature:
@@ -26,11 +27,14 @@ class Feature:
 
     def __init__(self, hop: Hop) -> None:
         self._where = slice(*np.searchsorted(hop.hertz, (_LOW, _HIGH)).tolist())
+        self._said = (0.0,)
         count = self._where.stop - self._where.start
         self._mean = np.full(count, 1.0 / max(count, 1), np.float32)
-        self._value = Follower(0.05, 0.05, hop.dt)
+        self._value = Follower(0.05, 0.05, _EVERY * hop.dt)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
+        if hop.count % _EVERY:
+            return self._said
         target = 0.0
         if not hop.silent:
             power = hop.power[self._where]
@@ -39,4 +43,5 @@ class Feature:
             flat = float(np.dot(logs, self._mean)) - math.log(mean + 1e-20)  # 0 for a flat spectrum, else below
             target = min(max(1.0 + flat * (10.0 / math.log(10.0)) / _SPAN, 0.0), 1.0)
         value = self._value.step(target)
-        return (value if value > 1e-4 else 0.0,)
+        self._said = (value if value > 1e-4 else 0.0,)
+        return self._said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from perform.audio.features import Signal
 from perform.audio.levels import Follower
 from perform.audio.spectrum import Hop
@@ -26,9 +24,10 @@ class Feature:
         self._here = Follower(0.02, 0.2, hop.dt)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        left, right = hop.sides[:, 0], hop.sides[:, 1]
-        both = float(np.vdot(left, left)) + float(np.vdot(right, right))
-        side = self._side.step(max(0.5 * (both - 2.0 * float(np.vdot(left, right))), 0.0))
+        sides = hop.sides
+        products = (sides.T @ sides).tolist()  # left with left, left with right, ..
+        both = products[0][0] + products[1][1]
+        side = self._side.step(max(0.5 * both - products[0][1], 0.0))
         whole = self._all.step(both)
         value = self._here.step(0.0 if hop.silent else 1.0) * min(side / max(whole, 1e-12), 1.0)
         return (value if value > 1e-4 else 0.0,)
