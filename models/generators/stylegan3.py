@@ -24,8 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
-from models.generators.alias_free.config import Config, InputConfig, LayerConfig, design_config
+from models.generators.alias_free import native
+from models.generators.alias_free.config import Config, InputConfig, LayerConfig, design_config, fresh
 from models.generators.alias_free.filtered_lrelu import Resampling, filtered_lrelu
+from models.generators.alias_free.native import result_size
 from models.generators.alias_free.transform import picture_transform
 
 __all__ = ["ARCHITECTURE", "DESCRIPTION", "StyleGAN3", "build", "picture_transform"]
@@ -139,7 +141,9 @@ class Layer(nn.Module):
     up_filter: Tensor | None
     down_filter: Tensor | None
 
-    def __init__(self, config: LayerConfig, w_dim: int, up_filter: Tensor | None, down_filter: Tensor | None) -> None:
+    def __init__(
+        self, config: LayerConfig, w_dim: int, up_filter: Tensor | None = None, down_filter: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.is_torgb, self.clamp, self.kernel = config.is_torgb, config.conv_clamp, config.conv_kernel
         self.rates = Resampling(config.up_factor, config.down_factor, config.padding)
@@ -150,6 +154,7 @@ class Layer(nn.Module):
         self.register_buffer("magnitude_ema", torch.ones([]))
         self.register_buffer("up_filter", up_filter)
         self.register_buffer("down_filter", down_filter)
+        self._check_filters(config)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x [N, I, h, w], w [N, w_dim] -> [N, O, H, W] in x's type; x is untouched."""
@@ -161,10 +166,24 @@ class Layer(nn.Module):
             y = F.conv2d(x * before.to(x.dtype)[:, :, None, None], self.weight.to(x.dtype), padding=self.kernel - 1)
             bias = self.bias.to(x.dtype)[None, :, None, None]
             y = torch.addcmul(bias, y, after.to(x.dtype)[:, :, None, None])
-        if self.up_filter is None or self.down_filter is None:
+        if self.up_filter is None or self.down_filter is None:  # to RGB
             return y
-        gain, slope = (1.0, 1.0) if self.is_torgb else (GAIN, SLOPE)
-        return filtered_lrelu(y, self.up_filter, self.down_filter, self.rates, gain, slope, self.clamp)
+        return filtered_lrelu(y, self.up_filter, self.down_filter, self.rates, GAIN, SLOPE, self.clamp)
+
+    def _check_filters(self, config: LayerConfig) -> None:
+        """ValueError if the filters and the padding do not lead from one size to the other."""
+        up, down = self.up_filter, self.down_filter
+        size = [side + self.kernel - 1 for side in (config.in_size[1], config.in_size[0])]
+        if not self.is_torgb:
+            if up is None or down is None or up.ndim != 1 or down.ndim not in (1, 2):
+                raise ValueError(f"{config.name} has no up_filter [taps] or no down_filter [taps] or [taps, taps]")
+            rates = [self.rates.up, self.rates.down, *self.rates.padding]
+            size = list(result_size((size[0], size[1]), len(up), len(down), rates))
+        if size != [config.out_size[1], config.out_size[0]]:
+            raise ValueError(
+                f"{config.name}: its filters, factors and padding give maps of {size[::-1]}; out_size is"
+                f" {list(config.out_size)}"
+            )
 
     def _scales(self, style: Tensor) -> tuple[Tensor, Tensor]:
         """What every input channel [N, I] and every output channel [N or 1, O] is multiplied by."""
@@ -193,8 +212,9 @@ class StyleGAN3(nn.Module):
         self.mapping = MappingNetwork(config)
         self.synthesis = nn.ModuleDict({"input": Waves(config.input, config.w_dim)})
         for layer in config.layers:
-            ends = (filters.get(f"synthesis.{layer.name}.{end}_filter") for end in ("up", "down"))
-            self.synthesis[layer.name] = Layer(layer, config.w_dim, *ends)
+            ends = ("up", "down") if not layer.is_torgb else ()
+            taps = [filters.get(f"synthesis.{layer.name}.{end}_filter") for end in ends]
+            self.synthesis[layer.name] = Layer(layer, config.w_dim, *taps)
         self.layers = tuple(self.synthesis)
 
     @property
@@ -206,6 +226,14 @@ class StyleGAN3(nn.Module):
     def w_avg(self) -> Tensor:
         """[w_dim], the centre of truncation."""
         return self.mapping.w_avg
+
+    def prepare(self, wait: bool = True) -> bool:
+        """Make it fast on a processor: the nonlinearity as machine code, compiled the first time on this machine.
+
+        Some seconds then (a millisecond later), so on a loading thread; `wait` False does it in a thread of its own,
+        and pictures meanwhile come slower and differ in the seventh digit. Whether it is there.
+        """
+        return native.prepare(wait)
 
     def margin(self, layer: str) -> float:
         """Pixels on each side of this layer's map that lie outside the picture: 10, for the last two 0."""
@@ -274,11 +302,11 @@ class StyleGAN3(nn.Module):
 def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -> StyleGAN3:
     """A network from its configuration and weights.
 
-    Without weights the configuration is hyper-parameters (`alias_free.config.Design`; {} is a T of 256 x 256), and
-    the network is random. ValueError names what is missing, foreign, of another shape, or cannot be.
+    Without weights the network is random, and the configuration may be hyper-parameters (`alias_free.config.Design`;
+    {} is a T of 256 x 256). ValueError names what is missing, foreign, of another shape, or cannot be.
     """
     if tensors is None:
-        made, designed = design_config(**config)
+        made, designed = fresh(config) if "layers" in config else design_config(**config)
         return StyleGAN3(made, {name: torch.from_numpy(taps) for name, taps in designed.items()}).eval()
     network = StyleGAN3(Config.read(config), {name: t for name, t in tensors.items() if name.endswith("_filter")})
     own = network.state_dict()

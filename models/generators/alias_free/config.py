@@ -220,6 +220,30 @@ def design_config(**hyper_parameters: Any) -> tuple[Config, Filters]:
     return Config.read({**own, "input": asdict(waves), "layers": [asdict(layer) for layer in layers]}), filters
 
 
+def fresh(given: Mapping[str, Any]) -> tuple[Config, Filters]:
+    """A whole configuration, as a checkpoint gives it, and filters for it where there are no weights to bring them.
+
+    The widths of the bands, which a configuration does not hold, are taken to be the usual ones. ValueError if the
+    configuration is not sound or its layers are not those of a usual design.
+    """
+    config = Config.read(given)
+    kernel = config.layers[0].conv_kernel
+    usual, filters = design_config(
+        img_resolution=config.img_resolution,
+        num_layers=len(config.layers) - 1,
+        conv_kernel=kernel,
+        use_radial_filters=kernel == 1,
+    )
+    renamed: Filters = {}
+    for ours, theirs in zip(usual.layers, config.layers, strict=True):
+        if (ours.up_factor, ours.down_factor, ours.padding) != (theirs.up_factor, theirs.down_factor, theirs.padding):
+            raise ValueError(f"{theirs.name} is of an unusual design, whose filters only its weights can bring")
+        for end in ("up_filter", "down_filter"):
+            if (taps := filters.get(f"synthesis.{ours.name}.{end}")) is not None:
+                renamed[f"synthesis.{theirs.name}.{end}"] = taps
+    return config, renamed
+
+
 def _layer(
     design: Design, k: int, before: Band, after: Band
 ) -> tuple[LayerConfig, NDArray[np.float32] | None, NDArray[np.float32] | None]:
