@@ -86,7 +86,11 @@ def network(value: object, foreign: set[Name]) -> Converted:
     stranger = _stranger(value)
     if stranger:
         raise Refused(stranger)
-    return nvidia.read(value, foreign)
+    made = nvidia.read(value, foreign)
+    if foreign:  # none of it is in the generator, or it would have been refused
+        some = ", ".join(sorted(map(str, foreign))[:3]) + (", ..." if len(foreign) > 3 else "")
+        made.notes.append(f"Parts beside the generator use {some}; they were left closed.")
+    return made
 
 
 def _stranger(value: object) -> str:

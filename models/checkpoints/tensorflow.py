@@ -51,7 +51,7 @@ def read(value: object) -> Converted:
     variables = dict(_variables(network))
     _refuse_others(network, variables)
     config = _config(network, variables)
-    notes: list[str] = []
+    notes = _unread(network.state.get("static_kwargs", {}))
     tensors: Arrays = {}
     for name in stylegan2_shapes(config):
         theirs, change = _table(name)
@@ -149,6 +149,22 @@ def _refuse_options(options: dict[Any, Any]) -> None:
             raise Refused(f"its option {name} is {_short(value)}; only {wanted} can be played exactly.")
     if _short(options.get("architecture") or "skip") not in ("skip", "resnet", "orig"):
         raise Refused("its architecture is neither skip, resnet nor orig. Only these can be played.")
+
+
+# Options that are read, or that have no say over the picture at full size.
+READ = FIXED.keys() | {
+    "resolution", "latent_size", "dlatent_size", "label_size", "num_channels", "mapping_layers", "mapping_lrmul",
+    "architecture", "conv_clamp", "fmap_base", "fmap_max", "fmap_min", "fmap_decay", "mapping_fmaps", "label_fmaps",
+    "use_noise", "randomize_noise", "fused_modconv", "num_fp16_res", "w_avg_beta", "dlatent_avg_beta",
+    "truncation_psi", "truncation_cutoff", "truncation_psi_val", "truncation_cutoff_val", "style_mixing_prob",
+    "structure", "conditioning", "dtype", "impl", "is_validation", "is_training",
+}  # fmt: skip
+
+
+def _unread(options: dict[Any, Any]) -> list[str]:
+    """A note about options that nobody here knows."""
+    names = sorted(str(name)[:30] for name in options if isinstance(name, str) and name not in READ)
+    return [f"It has options that are not known here: {', '.join(names[:5])}."] if names else []
 
 
 def _short(value: object) -> str:

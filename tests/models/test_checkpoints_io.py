@@ -60,12 +60,13 @@ def test_cut_short(path: Path, keep: float) -> None:
 
 def test_not_ours(tmp_path: Path, path: Path) -> None:
     other = tmp_path / "other.safetensors"
-    other.write_bytes(b"PK\x03\x04" + b"\x00" * 4 + b"garbage" * 40)
-    with pytest.raises(Refused, match="not a safetensors file"):
-        models.load(other)
+    for header in (b"{" + b"[" * 100_000, b'{"a": 3}', b'{"a": {"data_offsets": [0, "x"]}}', b'{"__metadata__": []}'):
+        other.write_bytes(len(header).to_bytes(8, "little") + header)
+        with pytest.raises(Refused, match="not a safetensors file"):
+            models.load(other)
     header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     other.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
-    with pytest.raises(Refused, match=r"without perform's configuration.*perform import"):
+    with pytest.raises(Refused, match=r"without perform's configuration.*perform import FILE"):
         models.load(other)
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'\\"format\\": 1', b'\\"format\\": 9'))
@@ -76,6 +77,20 @@ def test_not_ours(tmp_path: Path, path: Path) -> None:
         models.load(path)
     path.write_bytes(whole.replace(b'\\"stylegan2\\"', b'\\"stylegan9\\"'))
     with pytest.raises(Refused, match="no architecture 'stylegan9'"):
+        models.load(path)
+
+
+@pytest.mark.parametrize("z_dim", [1 << 60, 9e99, 1 << 30, [[[[[[[8]]]]]]]])
+def test_a_configuration_out_of_all_proportion(path: Path, z_dim: object) -> None:
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    about = json.loads(header["__metadata__"]["perform"])
+    about["config"]["z_dim"] = z_dim
+    header["__metadata__"]["perform"] = json.dumps(about)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + length :])
+    with pytest.raises(Refused, match="numbers that no network has|do not fit|memory"):
         models.load(path)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_reader import read_state
 
+from models.checkpoints import containers
 from models.generators.stylegan2 import StyleGAN2, build
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -17,7 +17,8 @@ CLOSE = 2e-5
 
 @pytest.fixture(scope="module")
 def network() -> StyleGAN2:
-    return build({**CONFIG, "conv_clamp": 256.0}, read_state(GOLDEN / "sg2ada-64.nosrc.pkl"))
+    made = containers.read(memoryview((GOLDEN / "sg2ada-64.nosrc.pkl").read_bytes()))
+    return build(made.config, {name: torch.from_numpy(array) for name, array in made.tensors.items()})
 
 
 @pytest.fixture(scope="module")
