@@ -36,7 +36,7 @@ class PulseServer:
             place.chmod(0o700)
         (home / ".asoundrc").write_text(_ASOUNDRC)
         cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-        own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "XDG_CACHE_HOME": cache}
+        own = {"LC_ALL": "C.UTF-8", "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "XDG_CACHE_HOME": cache}
         no_jack = {"JACK_DEFAULT_SERVER": "perform-none", "JACK_NO_START_SERVER": "1"}  # a sick one holds PortAudio up
         self.env = {**_clean(os.environ), **own, **no_jack}
         self._log = folder / "pulse.log"
@@ -61,10 +61,24 @@ class PulseServer:
         self.kill()
         raise UserError(f"pulseaudio does not start here: {self._log.read_text(errors='replace')[-300:]}")
 
-    def play(self, path: Path) -> subprocess.Popen[bytes]:
-        """Play a sound file into the sink with `paplay`; a process of its own."""
+    def pactl(self, *words: str) -> str:
+        """Ask or tell the server something. Raises CalledProcessError where it refuses."""
+        told = subprocess.run(["pactl", *words], env=self.env, capture_output=True, check=True, timeout=10, text=True)
+        return told.stdout.strip()
+
+    def sink(self, name: str, *, channels: int, rate: int, title: str = "") -> None:
+        """One more null sink; its monitor is a source of that many channels at that rate, called "Monitor of `title`"."""
+        quoted = (title or name).replace("\\", "\\\\").replace("'", "\\'")
+        about = f"sink_properties=\"device.description='{quoted}'\""
+        self.pactl(
+            "load-module", "module-null-sink", f"sink_name={name}", f"channels={channels}", f"rate={rate}",
+            "format=float32le", about,
+        )  # fmt: skip
+
+    def play(self, path: Path, sink: str = "perform") -> subprocess.Popen[bytes]:
+        """Play a sound file into a sink with `paplay`; a process of its own."""
         player = subprocess.Popen(
-            ["paplay", "--latency-msec=50", str(path)],
+            ["paplay", "--latency-msec=50", f"--device={sink}", str(path)],
             env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._players.append(player)

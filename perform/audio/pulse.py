@@ -11,8 +11,8 @@ Runs in the capture child; imports nothing heavy.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -55,14 +55,12 @@ def ask(*words: str) -> str:
 
 
 def sources() -> list[Source]:
-    """All sources of the server, in its order; none where there is no server."""
-    try:
-        rows = json.loads(ask("--format=json", "list", "sources") or "[]", strict=False)
-    except ValueError:  # an old pactl, or a name that breaks its JSON
-        rows = [_short(line.split("\t")) for line in ask("list", "short", "sources").splitlines()]
-    found = [source for row in rows if (source := _source(row)) is not None]
+    """All sources of the server, in its order; none where there is no server. Of two of one name each goes by its key."""
+    # as text: the JSON of pactl 16 gives up on names that are not ASCII
+    blocks = re.split(r"^Source #\d+$", ask("list", "sources"), flags=re.MULTILINE)
+    found = [source for block in blocks if (source := _source(block)) is not None]
     names = [source.name for source in found]
-    return [source if names.count(source.name) == 1 else replace(source, name=source.key) for source in found]
+    return [one if names.count(one.name) == 1 else replace(one, name=one.key) for one in found]
 
 
 def default_source() -> str:
@@ -132,28 +130,19 @@ class Parec:
         self._process.wait()
 
 
-def _source(row: object) -> Source | None:
-    """A row of the list; None for one that makes no sense (a card that vanished while it was listed)."""
-    if not isinstance(row, dict):
+def _source(block: str) -> Source | None:
+    """A source as `pactl list sources` describes it; None where that makes no sense (it vanished while it was listed)."""
+    said = dict(
+        re.findall(
+            r"^\t(Name|Description|Sample Specification|Channel Map|Monitor of Sink): (.*)$", block, re.MULTILINE
+        )
+    )
+    spec = re.fullmatch(r"\S+ (\d+)ch (\d+)Hz", said.get("Sample Specification", ""))
+    key = said.get("Name", "")
+    if not key or spec is None:
         return None
-    key, about = row.get("name"), row.get("description")
-    words = str(row.get("sample_specification", "")).split()
-    layout = str(row.get("channel_map", ""))
-    if not key or len(words) != 3 or not words[1].endswith("ch") or not words[2].endswith("Hz"):
-        return None
-    if not words[1][:-2].isdigit() or not words[2][:-2].isdigit():
-        return None
-    name = str(about) if about and about != "(null)" else str(key)
-    monitor = str(row.get("monitor_source") or row.get("monitor_of_sink") or "n/a") not in ("n/a", "")
-    return Source(str(key), name, int(words[1][:-2]), int(words[2][:-2]), layout, monitor)
-
-
-def _short(parts: list[str]) -> dict[str, str]:
-    """A line of `pactl list short sources` in the words of the long list."""
-    key = parts[1] if len(parts) > 1 else ""
-    return {
-        "name": key,
-        "sample_specification": parts[3] if len(parts) > 3 else "",
-        "channel_map": "",
-        "monitor_source": key.removesuffix(".monitor") if key.endswith(".monitor") else "",
-    }
+    name = said.get("Description", "")
+    monitor = said.get("Monitor of Sink", "n/a") != "n/a"
+    return Source(
+        key, key if name in ("", "(null)") else name, int(spec[1]), int(spec[2]), said.get("Channel Map", ""), monitor
+    )
