@@ -45,7 +45,8 @@ class PulseServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises UserError if it does not within 10 s."""
-        sink = "module-null-sink sink_name=perform rate=48000 channels=2 format=float32le"
+        # a null sink sleeps 2 s before its first sample, unless it may not rewind: then 50 ms, as a card would
+        sink = "module-null-sink sink_name=perform rate=48000 channels=2 format=float32le norewinds=1"
         command = [
             "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
             "-L", "module-native-protocol-unix", "-L", sink,
@@ -67,7 +68,7 @@ class PulseServer:
         return told.stdout.strip()
 
     def sink(self, name: str, *, channels: int, rate: int, title: str = "") -> None:
-        """One more null sink; its monitor is a source of that many channels at that rate, called "Monitor of `title`"."""
+        """One more null sink; its monitor is a source of as many channels at that rate, "Monitor of `title`"."""
         quoted = (title or name).replace("\\", "\\\\").replace("'", "\\'")
         about = f"sink_properties=\"device.description='{quoted}'\""
         self.pactl(

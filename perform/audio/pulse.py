@@ -24,6 +24,7 @@ import numpy as np
 from perform.audio.ring import Floats
 from perform.engine.clock import machine_time
 
+_FIELD = re.compile(r"^\t(Name|Description|Sample Specification|Channel Map|Monitor of Sink): (.*)$", re.MULTILINE)
 LIMIT = 2.0  # seconds that a question to the server may take
 FRAGMENT = 10  # milliseconds that the server gives at a time
 
@@ -55,7 +56,8 @@ def ask(*words: str) -> str:
 
 
 def sources() -> list[Source]:
-    """All sources of the server, in its order; none where there is no server. Of two of one name each goes by its key."""
+    """All sources of the server, in its order; none where there is no server. Where two have one name each goes by its
+    key."""
     # as text: the JSON of pactl 16 gives up on names that are not ASCII
     blocks = re.split(r"^Source #\d+$", ask("list", "sources"), flags=re.MULTILINE)
     found = [source for block in blocks if (source := _source(block)) is not None]
@@ -131,12 +133,9 @@ class Parec:
 
 
 def _source(block: str) -> Source | None:
-    """A source as `pactl list sources` describes it; None where that makes no sense (it vanished while it was listed)."""
-    said = dict(
-        re.findall(
-            r"^\t(Name|Description|Sample Specification|Channel Map|Monitor of Sink): (.*)$", block, re.MULTILINE
-        )
-    )
+    """A source as `pactl list sources` describes it; None where that makes no sense (it vanished while
+    it was listed)."""
+    said = dict(_FIELD.findall(block))
     spec = re.fullmatch(r"\S+ (\d+)ch (\d+)Hz", said.get("Sample Specification", ""))
     key = said.get("Name", "")
     if not key or spec is None:

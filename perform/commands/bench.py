@@ -78,6 +78,12 @@ def _latency(parsed: argparse.Namespace) -> Rows:
     return [*shows, bench_sound_latency()]
 
 
+def _ears(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.ears import bench_ears
+
+    return bench_ears(_live(parsed))
+
+
 def _load(parsed: argparse.Namespace) -> Rows:
     from perform.bench.load import bench_load
 
@@ -97,6 +103,7 @@ def _show(parsed: argparse.Namespace) -> Rows:
 
 
 MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
+    "ears": _ears,
     "engine": _engine,
     "generator": _generator,
     "latency": _latency,
