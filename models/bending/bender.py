@@ -1,0 +1,259 @@
+"""Slots and a network become taps, and all that moves becomes one flat vector.
+
+    bender = Bender(slots, generator, clusters)       # off the generator's thread, or before the show
+    taps = bender.frame(values, dt)                   # each frame: values in the order of `bender.knobs`
+    image = form(w, taps=taps)                        # a compiled form cut at `bender.cuts`
+    image = generator.synthesize(w, tap=bender.tap)   # or the network as it is
+
+`frame` is the only place where values are looked at, and it looks at them on the host: a slot whose amount is 0, or
+whose transform stands at its neutral values, is left out of the frame altogether, so home is the unbent network bit
+for bit and costs nothing. The taps themselves read 0-d views of the vector on the device.
+
+What a slot makes is finite for finite maps, and never larger than `LIMIT`; NaN becomes 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.bending.slots import Slot, draw, named, slot_knobs
+from models.bending.transforms import Transform, transforms
+from models.generators import Generator
+from models.knobs import Knob
+
+if TYPE_CHECKING:
+    from models.bending.clusters import Clusters
+
+LayerTap = Callable[[Tensor], Tensor]
+LIMIT = 1e6  # keeps maps finite through all later layers, whatever is multiplied how often
+
+
+class Bender:
+    """The slots of one network. One thread at a time; the generator's thread calls `frame`, `tap` and the taps.
+
+    `numbers` [n] float32 on the network's device holds all that moves: the seconds since the last frame, then each
+    slot's knobs. An engine that sends all its numbers in one copy gives its own stretch of that vector as `numbers`,
+    and fills it from `host`.
+    """
+
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        generator: Generator,
+        clusters: Clusters | None = None,
+        numbers: Tensor | None = None,
+    ) -> None:
+        device = generator.w_avg.device
+        playable = [_playable(slot, generator, clusters) for slot in named(slots)]
+        self.muted: tuple[str, ...] = tuple(why for why in playable if isinstance(why, str))
+        parts = [part for part in playable if not isinstance(part, str)]
+        self.knobs: tuple[Knob, ...] = tuple(
+            knob.named(f"{part.slot.name}.{knob.name}") for part in parts for knob in part.knobs
+        )
+        self.host = torch.zeros(1 + len(self.knobs), pin_memory=device.type == "cuda")
+        self._host: NDArray[np.float32] = self.host.numpy()
+        if numbers is None:
+            numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
+        if numbers.shape != self.host.shape:
+            raise ValueError(f"{len(self.host)} numbers move, room is for {len(numbers)}")
+        self.numbers = numbers
+        self._low = np.array([knob.low for knob in self.knobs])
+        self._high = np.array([knob.high for knob in self.knobs])
+        self._rest = np.array([knob.default for knob in self.knobs])
+        self._amounts = [place for place, knob in enumerate(self.knobs) if knob.name.endswith(".amount")]
+        self._runs: list[_Run] = []
+        for part in parts:
+            start = sum(len(run.part.knobs) for run in self._runs)
+            self._runs.append(_Run(part, start, numbers, clusters))
+        order = [layer for layer in generator.layers if any(run.part.slot.layer == layer for run in self._runs)]
+        self.cuts: tuple[str, ...] = tuple(order)
+        self._chains = {layer: _Chain() for layer in order}
+        self._active: dict[str, LayerTap] = {}
+
+    @property
+    def defaults(self) -> tuple[float, ...]:
+        """What the slots say, in the order of `knobs`."""
+        return tuple(knob.default for knob in self.knobs)
+
+    def frame(self, values: Sequence[float], dt: float = 1 / 60, divergence: float = 1.0) -> Mapping[str, LayerTap]:
+        """The taps of this frame: one small copy to the device (none on a processor), and no other work there.
+
+        `values` in the order of `knobs`; what is no number becomes its default, what is outside its span the nearest
+        inside. `divergence` 0..1 multiplies every amount: at 0 there are no taps. The mapping stands until the next
+        call. ValueError if there are too many values or too few.
+        """
+        self.write(values, dt, divergence)
+        if self.numbers.data_ptr() != self.host.data_ptr():
+            self.numbers.copy_(self.host, non_blocking=True)
+        return self._active
+
+    def write(self, values: Sequence[float], dt: float = 1 / 60, divergence: float = 1.0) -> Mapping[str, LayerTap]:
+        """As `frame`, but leaves the copy from `host` to `numbers` to the caller."""
+        if len(values) != len(self.knobs):
+            raise ValueError(f"{len(values)} values for {len(self.knobs)} knobs")
+        exact = np.array(values, np.float64)  # a share of channels counts differently in float32
+        exact = np.clip(np.where(np.isnan(exact), self._rest, exact), self._low, self._high)
+        exact[self._amounts] *= min(max(divergence, 0.0), 1.0)
+        self._host[0] = min(max(dt, 0.0), 1.0)
+        self._host[1:] = exact
+        for chain in self._chains.values():
+            chain.runs.clear()
+        for run in self._runs:
+            if run.look(exact):
+                self._chains[run.part.slot.layer].runs.append(run)
+        self._active = {layer: chain for layer, chain in self._chains.items() if chain.runs}
+        return self._active
+
+    def tap(self, layer: str, x: Tensor) -> Tensor:
+        """The tap of an uncompiled network, for the values of the last `frame`."""
+        change = self._active.get(layer)
+        return x if change is None else change(x)
+
+    def forget(self) -> None:
+        """Empty the memories of feedback; the next frame starts them anew."""
+        for run in self._runs:
+            run.memory = None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A slot that can be played on this network."""
+
+    slot: Slot
+    transform: Transform
+    knobs: tuple[Knob, ...]
+    margin: float
+
+
+def _playable(slot: Slot, generator: Generator, clusters: Clusters | None) -> _Part | str:
+    """The slot with what belongs to it, or why it is muted."""
+    known = transforms()
+    if slot.transform not in known:
+        return f"{slot.name}: there is no transform {slot.transform}{_near(slot.transform, known)}"
+    if slot.layer not in generator.layers:
+        return f"{slot.name}: this model has no layer {slot.layer}{_near(slot.layer, generator.layers)}"
+    if slot.features.kind == "cluster" and (clusters is None or slot.layer not in clusters.layers):
+        return f"{slot.name}: no clusters are known of {slot.layer}; find them first"
+    transform = known[slot.transform]
+    try:
+        knobs = tuple(slot_knobs(slot, transform.knobs))
+    except ValueError as error:
+        return f"{slot.name}: {error}"
+    ask: Callable[[str], float] | None = getattr(generator, "margin", None)
+    return _Part(slot, transform, knobs, 0.0 if ask is None else ask(slot.layer))
+
+
+def _near(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; the nearest is {near[0]}" if near else ""
+
+
+class _Chain:
+    """The slots of one layer that are on in this frame, in order."""
+
+    def __init__(self) -> None:
+        self.runs: list[_Run] = []
+
+    def __call__(self, x: Tensor) -> Tensor:
+        made = x
+        for run in self.runs:
+            made = run(made, owned=made is not x)
+        return made
+
+
+class _Run:
+    """One slot at work."""
+
+    def __init__(self, part: _Part, start: int, numbers: Tensor, clusters: Clusters | None) -> None:
+        self.part, self._clusters = part, clusters
+        self.memory: Tensor | None = None
+        self._place = slice(start, start + len(part.knobs))  # among the knobs; the vector has dt before them
+        self._names = [knob.name for knob in part.knobs]
+        self._own = [knob.name for knob in part.transform.knobs]
+        views = dict(zip(self._names, numbers[1:][self._place].unbind(), strict=True))
+        self._amount = views["amount"]
+        self._arguments: dict[str, Any] = {name: views[name] for name in self._own}
+        if "margin" in part.transform.extras:
+            self._arguments["margin"] = part.margin
+        if "dt" in part.transform.extras:
+            self._arguments["dt"] = numbers[0]
+        self._remembers = "memory" in part.transform.extras
+        self._full = False
+        self._channels: dict[tuple[int, ...], Tensor | None] = {}
+        self._pick: tuple[int | float, ...] = ()
+
+    def look(self, values_of_all: NDArray[np.float64]) -> bool:
+        """Read this frame's numbers on the host: whether the slot is on, and how it is to work."""
+        values = dict(zip(self._names, values_of_all[self._place].tolist(), strict=True))
+        part = self.part
+        self._full = values["amount"] == 1
+        if values["amount"] == 0 or values.get("fraction") == 0 or part.transform.is_home(values):
+            self.memory = None
+            return False
+        if part.slot.features.kind == "random":
+            self._pick = (round(values["seed"]), values["fraction"])
+        elif part.slot.features.kind == "cluster":
+            self._pick = (round(values["cluster"]),)
+        if part.transform.choose is not None:
+            self._arguments.update(part.transform.choose(**{name: values[name] for name in self._own}))
+        return True
+
+    def __call__(self, x: Tensor, owned: bool) -> Tensor:
+        """x [N, C, H, W] bent, as a new tensor; in place where x is `owned` by this frame."""
+        channels = self._chosen(x)
+        if channels is None:
+            return self._bend(x)
+        if not len(channels):
+            return x
+        made = self._bend(x[:, channels])
+        whole = x if owned else x.clone()
+        return whole.index_copy_(1, channels, made)
+
+    def _bend(self, x: Tensor) -> Tensor:
+        apply, arguments = self.part.transform.apply, self._arguments
+        if self._remembers:
+            fits = self.memory is not None and self.memory.shape == x.shape and self.memory.dtype == x.dtype
+            memory = self.memory if fits and self.memory is not None else x.clone()
+            made = apply(x, memory=memory, **arguments)
+        else:
+            made = apply(x, **arguments)
+        made = made.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+        if self._remembers:
+            self.memory = made.clone() if self._full else made  # a later slot may write into what this one gives
+        return made if self._full else torch.lerp(x, made, self._amount.to(x.dtype))
+
+    def _chosen(self, x: Tensor) -> Tensor | None:
+        """The channels as indices on x's device; None for all."""
+        kind = self.part.slot.features.kind
+        if kind == "all":
+            return None
+        count = x.shape[1]
+        if kind == "random":
+            seed, fraction = int(self._pick[0]), float(self._pick[1])
+            if int(count * fraction) == count:
+                return None
+            key = (seed, int(count * fraction), count)
+        else:
+            key = (int(self._pick[0]), count)
+        if key not in self._channels:  # uploaded when the choice changes, not every frame
+            if len(self._channels) >= 64:  # a fader over the fraction passes many
+                self._channels.clear()
+            self._channels[key] = self._indices(kind, count).to(x.device, non_blocking=True)
+        return self._channels[key]
+
+    def _indices(self, kind: str, count: int) -> Tensor:
+        if kind == "random":
+            found = draw(int(self._pick[0]), float(self._pick[1]), count)
+        else:
+            assert self._clusters is not None
+            group = self._clusters.channels(self.part.slot.layer, int(self._pick[0]))
+            found = tuple(channel for channel in group if channel < count)
+        return torch.tensor(found, dtype=torch.long)

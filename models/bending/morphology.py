@@ -1,0 +1,80 @@
+"""Erosion and dilation over an ellipse, for a radius that moves.
+
+The ellipse is that of the paper's program (OpenCV's): row dy reaches round(r sqrt((r^2 - dy^2) / r^2)) pixels to each
+side. It is a union of a few rectangles, and an extremum over a rectangle costs a logarithmic number of passes. Between
+two whole radii the result is mixed, so that a whole radius is exactly the author's and a fader glides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from models.bending.warp import scalar
+from models.generators import Scalar
+
+LARGEST = 8
+Pick = Callable[[Tensor, Tensor], Tensor]  # torch.minimum or torch.maximum
+
+
+@cache
+def half_widths(radius: int) -> tuple[int, ...]:
+    """How far the ellipse reaches to each side in the rows 0 to `radius` from its middle."""
+    r2 = radius * radius
+    return tuple(round(radius * math.sqrt((r2 - dy * dy) / r2)) for dy in range(radius + 1))
+
+
+@cache
+def _rectangles(radius: int) -> tuple[tuple[int, int], ...]:
+    """The ellipse as rectangles: (half width, half height)."""
+    widths = half_widths(radius)
+    return tuple((w, max(dy for dy, reach in enumerate(widths) if reach >= w)) for w in sorted(set(widths)))
+
+
+def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tuple[int, int]) -> Tensor:
+    """The extremum around each pixel of x [N, C, H, W]; what lies outside the map does not count.
+
+    `between` is a pair of whole radii with the radius inside; the wider, the more is computed.
+    """
+    low, high = between
+    made = x.clone() if low == 0 else _whole(x, low, pick, outside)
+    if low == high:
+        return made
+    moving = scalar(radius, x)
+    for whole in range(low + 1, high + 1):
+        share = (moving - (whole - 1)).clamp(0, 1).to(x.dtype)
+        made = torch.lerp(made, _whole(x, whole, pick, outside), share)
+    return made
+
+
+def bounds(radius: float) -> tuple[int, int]:
+    """The whole radii around a radius."""
+    return math.floor(radius), math.ceil(radius)
+
+
+def _whole(x: Tensor, radius: int, pick: Pick, outside: float) -> Tensor:
+    height, width = x.shape[2:]
+    padded = F.pad(x, (radius, radius, radius, radius), value=outside)
+    made: Tensor | None = None
+    for w, h in _rectangles(radius):
+        part = padded[:, :, radius - h : radius + h + height, radius - w : radius + w + width]
+        part = _running(_running(part, 3, 2 * w + 1, pick), 2, 2 * h + 1, pick)
+        made = part if made is None else pick(made, part)
+    assert made is not None
+    return made
+
+
+def _running(x: Tensor, axis: int, count: int, pick: Pick) -> Tensor:
+    """The extremum over `count` neighbours along an axis, which becomes `count` - 1 shorter: windows of 1, 2, 4, ..."""
+    reach = 1
+    while reach < count:
+        step = min(reach, count - reach)
+        length = x.shape[axis] - step
+        x = pick(x.narrow(axis, 0, length), x.narrow(axis, step, length))
+        reach += step
+    return x

@@ -1,0 +1,69 @@
+"""Transforms of activation maps, one file each; the folder is the registry.
+
+A file `melt.py` holds one function `melt(x, *, knob: Annotated[Scalar, Span(...)] = default) -> Tensor`: x [N, C, H, W]
+of any float type and memory layout; a new tensor of the same shape and type comes back, x is untouched. Knobs arrive
+as 0-d tensors on x's device (or as Python floats): no branch on their values, no `.item()`. Finite maps and knobs
+inside their spans give finite maps. Nothing depends on anything but the arguments.
+
+`NEUTRAL` names the knobs that, all at their defaults, make the function the identity, whatever the others say; it is
+empty where only a slot's amount of 0 does. A function may ask for more than knobs, by the names of these arguments:
+
+- `margin: float`: pixels on each side of the map that lie outside the picture (StyleGAN3).
+- `memory: Tensor`: what this function gave last time, x itself at first; `dt: Scalar`: the seconds since then.
+
+`choose(**knobs) -> dict`, where there is one, makes cheaper arguments out of the knobs' values as the host knows
+them: few different ones, whose result equals that without them. `tests/models/bending/test_transforms.py` walks the
+folder and holds all of this.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+from models.knobs import Knob, knobs_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EXTRAS = frozenset({"margin", "memory", "dt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One file of the folder."""
+
+    name: str
+    doc: str
+    apply: Callable[..., Tensor]
+    knobs: tuple[Knob, ...]
+    neutral: tuple[str, ...]
+    extras: frozenset[str]
+    choose: Callable[..., Mapping[str, Any]] | None
+
+    def is_home(self, values: Mapping[str, float]) -> bool:
+        """Whether these numbers make it the identity."""
+        return bool(self.neutral) and all(
+            values[knob.name] == knob.default for knob in self.knobs if knob.name in self.neutral
+        )
+
+
+@cache
+def transforms() -> Mapping[str, Transform]:
+    """All transforms by name. Imports torch."""
+    return {found.name: _read(found.name) for found in iter_modules(__path__)}
+
+
+def _read(name: str) -> Transform:
+    module = import_module(f"{__name__}.{name}")
+    function: Callable[..., Tensor] = getattr(module, name)
+    doc = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    extras = EXTRAS & set(inspect.signature(function).parameters)
+    return Transform(
+        name, doc, function, knobs_of(function), tuple(module.NEUTRAL), extras, getattr(module, "choose", None)
+    )

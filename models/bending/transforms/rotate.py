@@ -1,0 +1,27 @@
+"""Turning (Broad 2021, "rotate"): about (W/2, H/2) in pixel indices, so half a pixel off the true centre, as there."""
+
+from typing import Annotated
+
+import torch
+from torch import Tensor
+
+from models.bending.warp import pixels, resample, scalar
+from models.generators import Scalar
+from models.knobs import Span
+
+NEUTRAL = ("angle",)
+
+
+def rotate(
+    x: Tensor,
+    *,
+    angle: Annotated[Scalar, Span(-360, 360, "degrees", "how far the maps are turned, counter-clockwise")] = 0.0,
+    edge: Annotated[Scalar, Span(0, 1, "", "what comes in from outside: nothing (0) or the mirrored map (1)")] = 0.0,
+) -> Tensor:
+    """Turn the maps about their middle."""
+    columns, rows = pixels(x)
+    turn = torch.deg2rad(scalar(angle, x))
+    cosine, sine = turn.cos(), turn.sin()
+    cx, cy = x.shape[3] / 2, x.shape[2] / 2
+    across, down = columns - cx, rows - cy
+    return resample(x, cx + (cosine * across - sine * down), cy + (sine * across + cosine * down), edge)

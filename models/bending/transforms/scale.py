@@ -1,0 +1,24 @@
+"""Zooming (Broad 2021, "scale"): about the same point as `rotate`; above 1 zooms in."""
+
+from typing import Annotated
+
+from torch import Tensor
+
+from models.bending.warp import pixels, resample, scalar
+from models.generators import Scalar
+from models.knobs import Span
+
+NEUTRAL = ("factor",)
+
+
+def scale(
+    x: Tensor,
+    *,
+    factor: Annotated[Scalar, Span(0.05, 8, "", "how much larger everything becomes")] = 1.0,
+    edge: Annotated[Scalar, Span(0, 1, "", "what comes in from outside: nothing (0) or the mirrored map (1)")] = 0.0,
+) -> Tensor:
+    """Zoom the maps."""
+    columns, rows = pixels(x)
+    factor = scalar(factor, x)
+    cx, cy = x.shape[3] / 2, x.shape[2] / 2
+    return resample(x, cx + (columns - cx) / factor, cy + (rows - cy) / factor, edge)
