@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from perform.audio.bank import Bank
 from perform.audio.features import Signal
+from perform.audio.picture import Pictures
 from perform.audio.spectrum import Hop
 from perform.audio.tempo import Beat, Tempo
 from perform.engine.signals import Event
+from perform.engine.sound import SoundPicture
 
 Floats = NDArray[np.float32]
 
@@ -36,11 +38,12 @@ BEAT_SIGNALS = (
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is heard at the end of a hop: `values` in the order of the bank's signals, and the beat."""
+    """What is heard at the end of a hop: `values` in the order of the bank's signals, the beat, the picture."""
 
     time: float
     values: list[float]
     beat: Beat
+    picture: SoundPicture
 
 
 class Analysis:
@@ -55,6 +58,7 @@ class Analysis:
         self._hop = Hop(rate)
         self._bank = Bank(self._hop)
         self._tempo = Tempo(self._hop)
+        self._pictures = Pictures(self._hop)
         self.signals = (*self._bank.signals, *BEAT_SIGNALS)
         pulses = frozenset(self._bank.pulses)
         self._pulses = [(place, self.signals[place]) for place in sorted(pulses)]
@@ -111,7 +115,7 @@ class Analysis:
             events.append(Event("beat.pulse", strength, time - since, 0.2))
             if beat.count == 0:
                 events.append(Event("bar.pulse", strength, time - since, 0.4))
-        return State(time, values, beat)
+        return State(time, values, beat, self._pictures.step(hop))
 
 
 class BeatHand:

@@ -25,6 +25,7 @@ from perform.engine.clock import Clock, Tick, machine_time, sleep
 from perform.engine.frame import Slot
 from perform.engine.problems import Problems, UserError
 from perform.engine.signals import Event, EventQueue
+from perform.engine.sound import SoundPicture
 
 Floats = NDArray[np.float32]
 
@@ -49,7 +50,9 @@ class Health:
 
 
 class Ear(Protocol):
-    """A source of sound signals that can say how it is."""
+    """A source of sound signals that can say how it is. `picture` is what shaders see of the sound; main thread."""
+
+    picture: SoundPicture | None
 
     def poll(self, tick: Tick) -> Sequence[Event]:
         """As `Source.poll`."""
@@ -82,6 +85,7 @@ class LiveEar:
         self._newest: Slot[tuple[Analysis, State]] = Slot()
         self._hand = BeatHand()
         self._health = Health("starting")
+        self.picture: SoundPicture | None = None
         self._latencies: deque[float] = deque(maxlen=2048)
         self._lost = 0
         self._stop = threading.Event()
@@ -96,6 +100,7 @@ class LiveEar:
         if newest is not None:
             analysis, state = newest
             events += analysis.tell(state)
+            self.picture = state.picture
         return self._hand.at(tick.time, events)
 
     def close(self) -> None:
@@ -219,6 +224,7 @@ class FileEar:
         self._analysis = Analysis(self._stream.rate)
         self._hand = BeatHand()
         self._heard = 0
+        self.picture: SoundPicture | None = None
         self.rate = self._stream.rate
         self.frames = self._stream.frames
         self.seconds = self.frames / self.rate
@@ -229,7 +235,11 @@ class FileEar:
         while self._heard < until:
             block = self._read(min(until - self._heard, self.rate))
             self._heard += len(block)
-            events += self._analysis.feed(block, self._heard / self.rate)
+            pulses, state = self._analysis.hear(block, self._heard / self.rate)
+            events += pulses
+            if state is not None:
+                events += self._analysis.tell(state)
+                self.picture = state.picture
         return self._hand.at(tick.time, events)
 
     def close(self) -> None:
@@ -249,6 +259,8 @@ class FileEar:
 
 class DeafEar:
     """No sound, because the user asked for none."""
+
+    picture: SoundPicture | None = None
 
     def poll(self, tick: Tick) -> Sequence[Event]:
         return ()

@@ -68,6 +68,8 @@ class Killer:
         self.tell("kill")
         assert self._child.stdin is not None
         self._child.stdin.close()
+        assert self._child.stdout is not None
+        self._child.stdout.close()
         self._child.wait(20)
 
 

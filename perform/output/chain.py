@@ -7,7 +7,7 @@ compiler. A saved file is compiled again while the show runs; when it does not c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import moderngl
@@ -16,9 +16,11 @@ from models.knobs import Knob
 from perform.engine.clock import Tick
 from perform.engine.parameters import Parameters, Values, nearest
 from perform.engine.problems import Problems, UserError
+from perform.engine.sound import SoundPicture
 from perform.output.canvas import Size, Target, target
 from perform.output.isf import AMOUNT, load
 from perform.output.shader import Effect, played
+from perform.output.sound import SoundTextures
 from perform.output.watch import FolderWatch
 
 SUFFIX = ".fs"
@@ -60,6 +62,8 @@ class Chain:
         self._errors: dict[str, str] = {}
         self._fired: set[str] = set()
         self._watch = FolderWatch(folder, SUFFIX) if watch else None
+        self._sound = SoundTextures(ctx)
+        self.listen: Callable[[], SoundPicture | None] = lambda: None  # what to show of the sound, asked once a frame
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,6 +118,7 @@ class Chain:
     def draw(self, source: Target, values: Values, tick: Tick) -> Target:
         """The picture after all shaders. It is `source` itself where none has anything to do. Once a frame."""
         self._upkeep()
+        self._sound.show(self.listen())
         if not self._pair:
             self._pair = [target(self.ctx, self.size), target(self.ctx, self.size)]
         picture = source
@@ -144,7 +149,7 @@ class Chain:
     def _compile(self, name: str) -> None:
         old = self._effects.get(name)
         try:
-            effect = Effect(self.ctx, load(self.folder / f"{name}{SUFFIX}"))
+            effect = Effect(self.ctx, load(self.folder / f"{name}{SUFFIX}"), self._sound.textures)
         except UserError as error:
             self._errors[name] = f"{error}; " + ("the last good one plays on" if old else "it is left out")
             self._report()
@@ -185,3 +190,4 @@ class Chain:
         for effect in self._effects.values():
             effect.release()
         self._effects.clear()
+        self._sound.release()

@@ -1,15 +1,17 @@
 """Interactive Shader Format: a fragment shader that says in a JSON comment at its top what can be played in it.
 
-Read here: DESCRIPTION, CREDIT, INPUTS (float, bool, long, event, color, point2D and the one image `inputImage`) and
-PASSES (TARGET, PERSISTENT, FLOAT, WIDTH, HEIGHT). Each input becomes a `Knob` (a colour four, a point two), so a
-new file is a new set of parameters with no other edit. Format: https://docs.isf.video (version 2).
+Read here: DESCRIPTION, CREDIT, INPUTS (float, bool, long, event, color, point2D, audio, audioFFT and the one image
+`inputImage`) and PASSES (TARGET, PERSISTENT, FLOAT, WIDTH, HEIGHT). Each input becomes a `Knob` (a colour four, a point
+two, images and sound none), so a new file is a new set of parameters with no other edit. An `audioFFT` is the spectrum
+in 64 bands, an `audio` the wave of the last 512 samples, both levelled (`sound.py`); MAX is not heeded, a shader asks
+IMG_SIZE. Format: https://docs.isf.video (version 2).
 
 Ours on top of it: a float input may carry `"UNIT"`, and `"PHASE": period`. The second is for speeds: the program
 adds the value up over time and gives the shader `<name>_phase` in 0..period. (`TIME * speed` would leap whenever the
 fader moves.) Every shader also gets the knob `amount`: how much of it is seen, 0 is not at all.
 
-Not read: audio inputs, further images (IMPORTED), vertex shaders, DATE (no module but one reads a clock). A file that
-needs them is refused with a message that says so.
+Not read: further images (IMPORTED), vertex shaders, DATE (no module but one reads a clock). A file that needs them is
+refused with a message that says so.
 """
 
 from __future__ import annotations
@@ -32,11 +34,12 @@ RESERVED = frozenset(
     ("amount", "inputImage", "isf_FragNormCoord", "isf_FragColor", "main", "isf_main", "vv_FragNormCoord", *UNIFORMS)
 )
 MOST_PASSES = 12
+SOUNDS = ("audio", "audioFFT")
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One entry of INPUTS: its GLSL name, its kind and its knobs (none for the image).
+    """One entry of INPUTS: its GLSL name, its kind and its knobs (none for the image and for sound).
 
     `values` are the numbers behind the words of a long; `phase` is the period of a PHASE, 0 without one.
     """
@@ -167,9 +170,11 @@ def _input(row: dict[str, Any], place: int) -> Input:
         return Input(name, "image")
     if name in RESERVED:
         raise _Bad(f"{where}: this name has a meaning of its own; choose another")
+    if kind in SOUNDS:
+        return Input(name, str(kind))
     make = KINDS.get(str(kind))
     if make is None:
-        raise _Bad(f"{where} TYPE: {kind!r} cannot be played; it can be {', '.join(KINDS)}")
+        raise _Bad(f"{where} TYPE: {kind!r} cannot be played; it can be {', '.join((*KINDS, *SOUNDS))}")
     return make(name, row, where, str(row.get("LABEL", name)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import moderngl
@@ -17,7 +17,7 @@ from perform.engine.clock import Tick
 from perform.engine.parameters import Values
 from perform.engine.problems import UserError
 from perform.output.canvas import Pass, Size, Target, target
-from perform.output.isf import Input, PassSpec, Shader
+from perform.output.isf import SOUNDS, Input, PassSpec, Shader
 
 log = logging.getLogger("perform")
 
@@ -120,8 +120,8 @@ class _Buffer:
 class Effect:
     """One compiled shader with its buffers. The chain owns it."""
 
-    def __init__(self, ctx: moderngl.Context, shader: Shader) -> None:
-        """Compile. Raises UserError with the shader's own line."""
+    def __init__(self, ctx: moderngl.Context, shader: Shader, sound: Mapping[str, moderngl.Texture]) -> None:
+        """Compile. `sound` are the textures for inputs of sound. Raises UserError with the shader's own line."""
         self.ctx = ctx
         self.shader = shader
         try:
@@ -131,6 +131,7 @@ class Effect:
         self._mix = Pass(ctx, MIX) if shader.passes[-1].target else None
         self._nothing = target(ctx, (1, 1))
         self._targets = tuple(dict.fromkeys(spec.target for spec in shader.passes if spec.target))
+        self._sound = [(entry.name, sound[entry.kind]) for entry in shader.inputs if entry.kind in SOUNDS]
         self._phased = tuple(entry for entry in shader.inputs if entry.phase)
         self._buffers: dict[str, _Buffer] = {}
         self._setters: list[Callable[[Values, Collection[str]], None]] | None = None
@@ -185,6 +186,8 @@ class Effect:
         into = buffer.drawn if buffer else out
         program.set("RENDERSIZE", tuple(map(float, into.size)))
         program.sample("inputImage", source)
+        for name, texture in self._sound:
+            program.sample(name, texture)
         for name in self._targets:
             held = self._buffers.get(name)
             readable = held is not None and not (held is buffer and held.shown is held.drawn)
@@ -231,7 +234,7 @@ class Effect:
         """How each input is set, worked out once. A knob that the tree does not have stays at its default."""
         setters = []
         for entry in self.shader.inputs:
-            if entry.kind == "image":
+            if entry.kind == "image" or entry.kind in SOUNDS:
                 continue
             names = [self._full(knob.name) for knob in entry.knobs]
             if all(name in values for name in names):

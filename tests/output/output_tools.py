@@ -14,6 +14,7 @@ from perform.engine.clock import FixedClock
 from perform.engine.frame import Frame
 from perform.engine.parameters import Parameters
 from perform.engine.problems import Problems
+from perform.engine.sound import SPECTRUM, WAVE, SoundPicture
 from perform.output.canvas import Pixels, Size
 from perform.output.chain import Chain, chain_knobs
 from perform.output.fit import output_knobs
@@ -22,6 +23,12 @@ from perform.output.wall import OffscreenWall
 
 SHADERS = Path(__file__).resolve().parents[2] / "shaders"
 SMALL: Size = (96, 54)
+
+
+SOUND = SoundPicture(
+    np.asarray(0.5 + 0.5 * np.sin(np.arange(SPECTRUM) ** 1.5 / 9.0), np.float32),
+    np.asarray(0.5 + 0.4 * np.sin(np.arange(WAVE) / 11.0)[None, :] * np.array([[1.0], [-0.6]]), np.float32),
+)
 
 
 def missing(what: str) -> None:
@@ -72,6 +79,7 @@ class Show:
         self.problems = Problems()
         self.parameters = tree(folder)
         self.chain = Chain(wall.ctx, wall.size, folder, self.problems, watch=watch)
+        self.chain.listen = lambda: SOUND
         self.stage = Stage(wall, self.chain, self.problems)
         self.clock = FixedClock(fps)
 

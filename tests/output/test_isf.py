@@ -52,6 +52,14 @@ def test_each_kind_of_input_becomes_knobs() -> None:
     assert next(entry for entry in read.inputs if entry.name == "spin").phase == 1
 
 
+def test_sound_is_an_input_without_knobs() -> None:
+    read = parse(
+        shader({"NAME": "fft", "TYPE": "audioFFT", "MAX": 256}, {"NAME": "w", "TYPE": "audio"}), Path("try.fs")
+    )
+    assert [entry.kind for entry in read.inputs] == ["image", "audioFFT", "audio"]
+    assert [knob.name for knob in read.knobs] == ["amount"]
+
+
 def test_passes_and_their_sizes() -> None:
     read = parse(
         shader(
@@ -88,7 +96,7 @@ FLOAT = {"NAME": "x", "TYPE": "float"}
         ('/*{"INPUTS": {}}*/', "INPUTS: must be a list"),
         (shader({"TYPE": "float"}), r"INPUTS\[1\] NAME: None is not a GLSL name"),
         (shader({"NAME": "a b", "TYPE": "float"}), r"INPUTS\[1\] NAME: 'a b' is not a GLSL name"),
-        (shader({"NAME": "x", "TYPE": "audioFFT"}), "INPUTS \"x\" TYPE: 'audioFFT' cannot be played"),
+        (shader({"NAME": "x", "TYPE": "cube"}), "INPUTS \"x\" TYPE: 'cube' cannot be played"),
         (shader({"NAME": "mask", "TYPE": "image"}), 'INPUTS "mask": the only image'),
         (shader({"NAME": "amount", "TYPE": "float"}), 'INPUTS "amount": this name has a meaning'),
         (shader({"NAME": "TIME", "TYPE": "float"}), 'INPUTS "TIME": this name has a meaning'),
