@@ -180,7 +180,9 @@ def _member(data: memoryview, at: int) -> tuple[str, memoryview, int]:
         extra = data[names_at + name_length : names_at + name_length + extra_length]
         size, packed, start = _large_entry(extra, size, packed, start)
     if method != 0 or flags & 1 or packed != size:
-        raise Refused("a compressed or locked zip archive, as torch never writes. If your model is inside, unpack it.")
+        raise Refused(
+            "a compressed or locked zip archive, which torch never writes. If your model is inside, unpack it first."
+        )
     if start + _LOCAL.size > len(data):
         raise Refused(CUT)
     local, *_rest, local_name, local_extra = _LOCAL.unpack_from(data, start)

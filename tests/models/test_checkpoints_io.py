@@ -90,7 +90,7 @@ def test_a_configuration_out_of_all_proportion(path: Path, z_dim: object) -> Non
     header["__metadata__"]["perform"] = json.dumps(about)
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + whole[8 + length :])
-    with pytest.raises(Refused, match="numbers that no network has|do not fit|memory"):
+    with pytest.raises(Refused, match=r"numbers that no network has|do not fit|memory"):
         models.load(path)
 
 
