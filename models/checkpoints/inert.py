@@ -20,6 +20,7 @@ from models.checkpoints.sealed import Inert, Name, Opaque, damaged, expect, key
 from models.checkpoints.unpickle import Handler
 
 MOST_DIMENSIONS = 8
+MOST_EMPTY = 1 << 7  # of each dimension of an array without numbers: numpy multiplies them before it sees the zero
 PERSISTENCE = 6  # the version of NVIDIA's persistence that both their repositories write
 
 # torch's storage classes and what numpy calls their numbers; bfloat16 is widened (exactly) to float32 when read.
@@ -28,6 +29,13 @@ STORAGES = {
     "LongStorage": "<i8", "IntStorage": "<i4", "ShortStorage": "<i2", "CharStorage": "|i1",
     "ByteStorage": "|u1", "BoolStorage": "|b1",
 }  # fmt: skip
+
+
+def is_shape(shape: tuple[Any, ...]) -> bool:
+    """Whether these are the dimensions of an array that numpy can make."""
+    if len(shape) > MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
+        return False
+    return 0 not in shape or max(shape) <= MOST_EMPTY
 
 
 class Storage:
@@ -56,11 +64,11 @@ class Tensor:
     __slots__ = ("offset", "size", "storage", "stride")
 
     def __init__(self, storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
-        numbers = (offset, *size, *stride)
-        if len(size) != len(stride) or len(size) > MOST_DIMENSIONS or not all(type(n) is int for n in numbers):
+        if not (is_shape(size) and len(size) == len(stride) and all(type(n) is int for n in (offset, *stride))):
             raise damaged("a tensor without a proper shape")
+        stride = tuple(s if n > 1 else 0 for n, s in zip(size, stride, strict=True))  # a step never taken may be any
         reach = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-        if min(numbers) < 0 or (0 not in size and reach >= storage.count):
+        if min(offset, *stride, 0) < 0 or (0 not in size and reach >= storage.count):
             raise Refused(f"a tensor of {list(size)} reaches outside its data. The file is damaged or made to harm.")
         self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
 
@@ -124,7 +132,7 @@ class Array(Inert):
         self._set(shape, dtype, bool(fortran), data)
 
     def _set(self, shape: tuple[Any, ...], dtype: DType, fortran: bool, data: bytes | memoryview) -> None:
-        if len(shape) > MOST_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
+        if not is_shape(shape):
             raise damaged("a numpy array without a proper shape")
         if prod(shape) * dtype.numpy.itemsize != len(data):
             raise damaged("a numpy array of another length than its shape")
@@ -141,6 +149,8 @@ class Array(Inert):
     def array(self) -> NDArray[Any]:
         """The numbers as an array of its own, little-endian."""
         kind = self.dtype.numpy
+        if 0 in self.shape:
+            return np.zeros(self.shape, kind.newbyteorder("<"))
         view: NDArray[Any] = np.frombuffer(self.data, kind).reshape(self.shape, order="F" if self.fortran else "C")
         return view.astype(kind.newbyteorder("<"), order="C", copy=True)
 

@@ -248,8 +248,10 @@ def main() -> None:
     for first in range(parsed.first, parsed.first + parsed.count, 1000):
         try:
             tally = fuzz(first, min(1000, parsed.first + parsed.count - first))
-        except AssertionError:
-            traceback.print_exc()
+        except AssertionError as error:  # without source lines: nothing can be opened to show them
+            frames = list(traceback.walk_tb((error.__cause__ or error).__traceback__))[-6:]
+            where = " < ".join(f"{Path(f.f_code.co_filename).name}:{line}" for f, line in reversed(frames))
+            os.write(2, f"{error} at {where}\n".encode())
             os._exit(1)
         total = {k: max(total[k], v) if k == "longest ms" else total[k] + v for k, v in tally.items()}
         os.write(1, f"{first + 1000}: {total}\n".encode())

@@ -104,6 +104,7 @@ def test_foreign_names_are_stones_and_are_refused_where_they_matter() -> None:
         (h.tensor((4,), (1,), 4, 1), "reaches outside"),
         (h.tensor((1 << 40, 1 << 40), (1 << 40, 1), 4), "reaches outside"),
         (h.tensor((1,) * 9, (1,) * 9, 1), "proper shape"),
+        (h.tensor((0, 1 << 62), (1 << 62, 1), 1), "proper shape"),
         (h.call("torch.storage", "_load_from_bytes", h.raw(h.stream(4, b"\0" * 8))), "cut short"),
         (h.call("torch.storage", "_load_from_bytes", h.raw(h.stream(4, b"\0" * 16, announced=1 << 60))), "announced"),
         (h.call("torch.storage", "_load_from_bytes", h.raw(h.stream(-4, b""))), "data of the kind"),
