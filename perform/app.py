@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import models
-from perform.audio.ear import Ear, open_ear
+from perform.audio.ear import Ear, listen_knobs, open_ear
 from perform.control.keyboard import Keyboard, help_lines, show_knobs
 from perform.control.lfo import Lfos, lfo_knobs
 from perform.control.midi import MidiSource
@@ -89,6 +89,7 @@ def tree() -> Parameters:
     parameters.add("output", output_knobs())
     parameters.add("", lfo_knobs())
     parameters.add("beat", beat_knobs())
+    parameters.add("listen", listen_knobs())
     return parameters
 
 
@@ -128,6 +129,7 @@ class Show:
         canvas = None if inline else canvas_for(wall)
         self.chain = Chain(wall.ctx, canvas or wall.size, assets.folder("shaders"), problems)
         fine = inline or not is_software(wall.ctx)  # live, in software, there is no time for the finer enlargement
+        self.chain.listen = lambda: ear.picture
         self.stage = Stage(wall, self.chain, problems, overlay=self.hud, canvas=canvas, fine=fine)
         self.tape = Tape(self.stage, options.fps, problems)
         self.engine = Engine(
@@ -190,6 +192,11 @@ class Show:
         self.director.step(fired)
         self.chain.fire(fired)
         self.tape.wanted(self.parameters.get("show.record") >= 0.5)
+        for name, step in (("listen.earlier", 5.0), ("listen.later", -5.0)):
+            if name in fired:
+                offset = self.parameters.get("listen.offset_ms") + step
+                self.parameters.set("listen.offset_ms", offset)
+                self.hud.toast(f"beat {abs(offset):g} ms {'earlier' if offset >= 0 else 'later'}")
         if "show.screenshot" in fired:
             self.tape.screenshot()
         full = self.parameters.get("show.fullscreen") >= 0.5

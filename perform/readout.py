@@ -16,6 +16,7 @@ from perform.engine.loader import Loader
 from perform.engine.loop import Engine
 from perform.engine.worker import STALL
 from perform.output.hud import Bar, Hud, Line
+from perform.output.meters import Meter
 from perform.output.stage import Stage
 
 EVERY = 0.1  # seconds between two readings
@@ -31,6 +32,9 @@ BARS = (
     ("beat.phase", False),
     ("beat.pulse", True),
 )
+
+
+SCALES = {"beat.bpm": 240.0, "bar.beats": 8.0, "link.bpm": 240.0, "link.peers": 8.0}  # full bar where 1 is not
 
 
 class Described(Protocol):
@@ -62,12 +66,14 @@ class Readout:
         self._tell_loading()
         parameters = self._engine.parameters
         hud.visible = parameters.get("show.hud") >= 0.5
+        hud.meters_visible = parameters.get("show.meters") >= 0.5
         hud.help_visible = parameters.get("show.help") >= 0.5
         if hint:
             hud.toast(hint, 2 * EVERY)
         problems = [f"{problem.part}: {problem.text}" for problem in self._engine.problems.current.values()]
-        if hud.visible:
+        if hud.visible or hud.meters_visible:
             hud.show(self.lines(), self.bars(), problems)
+        hud.show_meters(self.meters() if hud.meters_visible else ())
 
     def lines(self) -> list[Line]:
         """The figures, in the order in which a performer asks for them."""
@@ -114,6 +120,22 @@ class Readout:
                 total=1.0, desc=f"converting {Path(name).name}", bar_format=form, leave=False, disable=None
             )
         self._bar.update(share - self._bar.n)
+
+    def meters(self) -> list[Meter]:
+        """Every signal that has spoken or is listened to, and how far its routes move what they drive."""
+        signals, patch = self._engine.signals, self._engine.patch
+        drives: dict[str, list[str]] = {}
+        for route, moved in zip(patch.routes, patch.moved.tolist(), strict=True):
+            drives.setdefault(route.signal, []).append(f"{route.to} {moved * route.depth:+.2f}")
+        names = dict.fromkeys((*signals.values, *drives))
+        shown = [name for name in names if name in drives or not name.endswith(".raw")]
+        return [
+            Meter(
+                name, abs(signals.get(name)) / SCALES.get(name, 1.0), " · ".join(drives.get(name, ())),
+                signals.is_pulse(name),
+            )
+            for name in sorted(shown, key=lambda name: name.split(".")[0])
+        ]  # fmt: skip
 
     def _watch(self) -> None:
         """Say so when the generator stands still though nobody froze it."""

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.knobs import Knob, trigger
 from perform.audio.analysis import Analysis, BeatHand, State
 from perform.audio.device import PART, AudioDevice, Wanted, devices, find_input
 from perform.audio.file import SoundArray, Stream, open_sound
@@ -177,6 +178,18 @@ class LiveEar:
         late = self._latencies[-1] * 1000.0 if self._latencies else 0.0
         overflows = device.overflows + self._lost
         self._health = Health(device.text, overflows, device.callback_age, late, device.restarts)
+
+
+def listen_knobs() -> tuple[Knob, ...]:
+    """The parameters of hearing, for the prefix `listen`. The clock of the beat (`engine.beat`) obeys the offset."""
+    return (
+        Knob(
+            "offset_ms", 0.0, -500.0, 500.0, "ms",
+            "everything on the beat so much earlier (negative: later), to make up for a projector that shows late",
+        ),
+        trigger("earlier", "the beat 5 ms earlier"),
+        trigger("later", "the beat 5 ms later"),
+    )  # fmt: skip
 
 
 class Zeros:

@@ -29,6 +29,7 @@ class Key:
 
 KEYS: tuple[Key, ...] = (
     Key("H", ("h",), "show.hud", None, "figures on and off"),
+    Key("M", ("m",), "show.meters", None, "every signal and what it drives"),
     Key("? F1", ("/", "?", "f1"), "show.help", None, "this help"),
     Key("← →", ("left", "right"), "show.previous", 1.0, "previous, next preset"),
     Key("1 … 9", tuple("123456789"), "show.preset", 1.0, "preset by its number"),
@@ -37,6 +38,8 @@ KEYS: tuple[Key, ...] = (
     Key("B", ("b",), "blackout", None, "blackout"),
     Key("0 Home", ("0", "home"), "home", 1.0, "home: back to the trained network"),
     Key("F11 Enter", ("f11", "enter"), "show.fullscreen", None, "full screen"),
+    Key(",", (",",), "listen.earlier", 1.0, "the beat 5 ms earlier"),
+    Key(".", (".",), "listen.later", 1.0, "the beat 5 ms later"),
     Key("S", ("s",), "show.screenshot", 1.0, "save a picture"),
     Key("C", ("c",), "show.record", None, "record on and off"),
     Key("P", ("p",), "show.save", 1.0, "save what plays as a preset of your own"),
@@ -58,6 +61,7 @@ def show_knobs() -> tuple[Knob, ...]:
         toggle("blackout", doc="black, until it is taken away"),
         trigger("home", "back to the trained network, bit for bit"),
         toggle("show.hud", doc="figures over the picture"),
+        toggle("show.meters", doc="every signal over the picture, and what it drives"),
         toggle("show.help", doc="the keys over the picture"),
         toggle("show.fullscreen", doc="fill the monitor"),
         toggle("show.record", doc="record to a file"),

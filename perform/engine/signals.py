@@ -92,6 +92,10 @@ class Signals:
             else:
                 self._decays.pop(event.name, None)
 
+    def is_pulse(self, name: str) -> bool:
+        """Whether the last word on a name was a pulse."""
+        return name in self._decays
+
     def get(self, name: str) -> float:
         """The signal's value now, 0 if it never spoke."""
         return self.values.get(name, 0.0)

@@ -16,18 +16,13 @@ from numpy.typing import NDArray
 
 from perform.engine.clock import Tick
 from perform.output.font import Face, build
-from perform.output.quads import LEVELS, Colour, Ink, Quads, Size
+from perform.output.meters import Meter, lay_meters
+from perform.output.quads import AMBER, BRIGHT, CYAN, DIM, FAINT, LEVELS, PAPER, Ink, Quads, Size
 
 EVERY = 0.1
 FADE = 0.12
 SPARKS = 56
-
-PAPER: Colour = (0.02, 0.02, 0.03, 0.76)
-BRIGHT: Colour = (0.96, 0.97, 0.98, 1.0)
-DIM: Colour = (0.70, 0.73, 0.78, 1.0)
-FAINT: Colour = (1.0, 1.0, 1.0, 0.14)
-CYAN: Colour = (0.36, 0.83, 0.86, 1.0)
-AMBER: Colour = (1.0, 0.72, 0.30, 1.0)
+BARS = 32  # at most beside the figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +48,15 @@ class Bar:
 
 
 class Hud:
-    """An `Overlay` for the stage. `visible` and `help_visible` fade it in and out; `toast` speaks for a moment.
+    """An `Overlay` for the stage. `visible`, `meters_visible` (a page of its own, in place of the figures) and
+    `help_visible` fade it in and out; `toast` speaks for a moment.
 
     `keys` are the (key, what it does) pairs of the help overlay.
     """
 
     def __init__(self, keys: Sequence[tuple[str, str]] = ()) -> None:
         self.visible = False
+        self.meters_visible = False
         self.help_visible = False
         self._keys = tuple(keys)
         self._lines: Sequence[Line] = ()
@@ -72,8 +69,9 @@ class Hud:
         self._size: Size = (0, 0)
         self._ink: Ink | None = None
         self._faces: tuple[Face, ...] = ()
-        self._layers = (Quads(), Quads(), Quads())
-        self._opacity = [0.0, 0.0, 0.0]
+        self._meters: Sequence[Meter] = ()
+        self._layers = (Quads(), Quads(), Quads(), Quads())
+        self._opacity = [0.0, 0.0, 0.0, 0.0]
         self._levels = np.zeros(LEVELS, np.float32)
 
     def show(self, lines: Sequence[Line], bars: Sequence[Bar], problems: Sequence[str] = ()) -> None:
@@ -82,10 +80,16 @@ class Hud:
             self._next = -math.inf
         self._lines, self._bars, self._problems = lines, bars, problems
 
+    def show_meters(self, meters: Sequence[Meter]) -> None:
+        """What the meter page shows from now on; as `show`."""
+        if [meter.name for meter in meters] != [meter.name for meter in self._meters]:
+            self._next = -math.inf
+        self._meters = meters
+
     def toast(self, text: str, seconds: float = 1.8) -> None:
         """Say `text` in the middle below for some seconds, HUD or no HUD; "" takes it away."""
         if text:
-            self._toast, self._layers[2].count = text, 0
+            self._toast, self._layers[3].count = text, 0
         self._toast_for = self._toast_left = seconds if text else 0.0
 
     def draw(self, ctx: moderngl.Context, size: Size, tick: Tick) -> None:
@@ -94,7 +98,8 @@ class Hud:
         The first call, and the first after the size has changed, makes the letters (some 30 ms).
         """
         self._toast_left = max(self._toast_left - tick.dt, 0.0)
-        wanted = (self.visible, self.help_visible, self._toast_left > 0.0)
+        figures = self.visible and not self.meters_visible
+        wanted = (figures, self.meters_visible, self.help_visible, self._toast_left > 0.0)
         step = tick.dt / FADE
         for layer, want in enumerate(wanted):
             now = self._opacity[layer]
@@ -130,15 +135,20 @@ class Hud:
         return self._ink
 
     def _lay_out(self, now: float) -> None:
-        figures, keys, toast = self._layers
-        if self._opacity[0] > 0.0 and (now >= self._next or now < self._next - 2 * EVERY):
+        figures, meters, keys, toast = self._layers
+        if (self._opacity[0] > 0.0 or self._opacity[1] > 0.0) and (now >= self._next or now < self._next - 2 * EVERY):
             self._next = now + EVERY
             figures.clear()
-            self._lay_figures(figures)
-        if self._opacity[1] > 0.0 and not keys.count:
+            meters.clear()
+            if self._opacity[0] > 0.0:
+                self._lay_figures(figures)
+            if self._opacity[1] > 0.0:
+                lay_meters(meters, self._faces, self._size, self._meters, self._shown_bars())
+                lay_problems(meters, self._faces, self._size, self._problems)
+        if self._opacity[2] > 0.0 and not keys.count:
             keys.clear()
             lay_help(keys, self._faces, self._size, self._keys)
-        if self._opacity[2] > 0.0 and not toast.count:
+        if self._opacity[3] > 0.0 and not toast.count:
             toast.clear()
             lay_toast(toast, self._faces, self._size, self._toast)
 
@@ -152,10 +162,16 @@ class Hud:
         lay_bars(quads, self._faces, x, y, self._bars)
         lay_problems(quads, self._faces, self._size, self._problems)
 
+    def _shown_bars(self) -> int:
+        """How many levels the bars of the figures take; those of the meters come behind them."""
+        return min(len(self._bars), BARS)
+
     def _measure(self) -> NDArray[np.float32]:
         """The levels of the bars now; they follow every frame without laying out anything."""
-        count = min(len(self._bars), LEVELS)
-        self._levels[:count] = [bar.value for bar in self._bars[:count]]
+        count = self._shown_bars()
+        levels = [bar.value for bar in self._bars[:count]] + [meter.value for meter in self._meters]
+        levels = levels[:LEVELS]
+        self._levels[: len(levels)] = levels
         np.nan_to_num(self._levels, copy=False, posinf=1.0)
         return np.clip(self._levels, 0.0, 1.0, out=self._levels)
 
@@ -206,8 +222,8 @@ def _spark(quads: Quads, line: Line, x: float, y: float, width: float, unit: int
 
 
 def lay_bars(quads: Quads, faces: tuple[Face, ...], x: float, y: float, bars: Sequence[Bar]) -> None:
-    """The panel of signals. The first 64 have bars, more would not fit anyway."""
-    bars = bars[:LEVELS]
+    """The panel of signals. The first `BARS` are shown, more would not fit anyway."""
+    bars = bars[:BARS]
     if not bars:
         return
     body = faces[1]

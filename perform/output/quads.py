@@ -20,9 +20,16 @@ Colour = tuple[float, float, float, float]
 Align = Literal["left", "right", "centre"]
 Size = tuple[int, int]
 
+PAPER: Colour = (0.02, 0.02, 0.03, 0.76)
+BRIGHT: Colour = (0.96, 0.97, 0.98, 1.0)
+DIM: Colour = (0.70, 0.73, 0.78, 1.0)
+FAINT: Colour = (1.0, 1.0, 1.0, 0.14)
+CYAN: Colour = (0.36, 0.83, 0.86, 1.0)
+AMBER: Colour = (1.0, 0.72, 0.30, 1.0)
+
 COLUMNS = 13
 CAPACITY = 6000
-LEVELS = 64
+LEVELS = 128
 _CACHE = 2000
 _BLEND: Any = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ONE, moderngl.ONE)  # colour, then alpha
 
@@ -32,7 +39,7 @@ in vec4 glyph;
 in vec4 tint;
 in float radius;
 uniform vec2 screen;
-uniform float levels[64];
+uniform float levels[128];
 out vec2 inside;
 out vec2 texel;
 flat out vec2 extent;
@@ -155,7 +162,7 @@ class Ink:
         self._arrays = [ctx.vertex_array(self._program, [(buffer, *content)]) for buffer in self._buffers]
 
     def begin(self, size: Size, levels: NDArray[np.float32]) -> None:
-        """Set up for drawing into the bound framebuffer of `size` pixels; `levels` `[64]` are those of the bars."""
+        """Set up for drawing into the bound framebuffer of `size` pixels; `levels` `[128]` are those of the bars."""
         self._program["levels"].write(levels.data)
         self._program["screen"] = size
         self._letters.use(0)

@@ -12,7 +12,7 @@ from perform.engine.parameters import Parameters
 def tree() -> Parameters:
     tree = Parameters()
     tree.add("", show_knobs())
-    tree.add("", (trigger("show.save"),))
+    tree.add("", (trigger("show.save"), trigger("listen.earlier"), trigger("listen.later")))
     return tree
 
 
