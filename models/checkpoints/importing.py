@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from models.checkpoints import Refused, child, containers, io, sandbox
+from models.checkpoints.sealed import printable
 
 Progress = Callable[[float], None]
 
 MOST_BYTES = 3_000_000_000
 SECONDS = 300.0  # that a conversion may take; the largest take a few
 PIECE = 1 << 24
+MOST_WORDS = 600
 KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")  # of the environment, for the child
 
 
@@ -47,8 +49,8 @@ def ready(path: Path, progress: Progress | None = None) -> Path:
     try:
         return _ready(path, progress or (lambda _: None))
     except Refused as error:
-        text = str(error)
-        raise (error if text.startswith(str(path)) else Refused(f"{path.name}: {text}")) from error
+        text = printable(str(error), MOST_WORDS)
+        raise Refused(text if text.startswith(str(path)) else f"{path.name}: {text}") from error
 
 
 def _ready(path: Path, progress: Progress) -> Path:

@@ -15,6 +15,7 @@ from models.checkpoints.sealed import CUT, Inert, Name, Opaque, damaged, key
 if TYPE_CHECKING:
     from models.checkpoints.unpickle import Machine
 
+MOST_DIGITS = 32  # bytes of a whole number; all are then within the reach of a float
 SMALL = 1024  # up to this many bytes are copied; more stay a view of the file
 STOP = 0x2E
 OPCODES: dict[int, Callable[[Machine], None]] = {}
@@ -51,8 +52,8 @@ def _text(m: Machine, count: int) -> str:
 
 
 def _long(m: Machine, count: int) -> int:
-    if count > SMALL:
-        raise damaged("a number of thousands of digits")
+    if count > MOST_DIGITS:
+        raise damaged("a number that is out of all proportion")
     return int.from_bytes(m.take(count), "little", signed=True)
 
 

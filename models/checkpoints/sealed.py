@@ -19,7 +19,7 @@ class Name:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return printable(f"{self.module}.{self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,12 @@ class Inert:
     def build(self, state: object) -> None:
         """Take the state that the file gives, or raise Refused."""
         raise Refused(DAMAGED.format("a state where none belongs"))
+
+
+def printable(text: str, most: int = 120) -> str:
+    """Text out of a file for a person: not too long, and without characters that would play tricks on a terminal."""
+    shown = "".join(c if c.isprintable() else "?" for c in text[:most])
+    return shown if len(text) <= most else shown + "..."
 
 
 def damaged(what: str) -> Refused:

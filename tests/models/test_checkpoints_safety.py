@@ -95,7 +95,7 @@ def test_foreign_names_are_stones_and_are_refused_where_they_matter() -> None:
         (b"Nr\xff\xff\xff\xff0", "damaged"),  # the same with something to keep; then an empty stack
         (b")" + b"\x85" * 200_000 + b"}" + b"\x85", "no generator|damaged"),
         (b"}" + b")" + b"\x85" * 200_000 + b"Ns", "key that is no plain value"),  # hashing this would end the process
-        (b"\x8b\xff\xff\xff\x7f", "thousands of digits"),
+        (b"\x8b\xff\xff\xff\x7f", "out of all proportion"),
         (b"\x8e" + b"\xff" * 7 + b"\x7f", "cut short"),  # bytes without end
         (b"\x95" + b"\xff" * 8, "cut short"),
         (b"X\x02\x00\x00\x00\xc3\x28", "text that is no text"),
@@ -180,6 +180,15 @@ for deed in (lambda: open("/etc/passwd"), socket.socket, os.pipe, lambda: bytear
         "OSError",
         *(["MemoryError"] if sys.platform == "linux" else []),
     ]
+
+
+def test_no_control_characters_reach_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    path.write_bytes(h.pickled(h.call("my\x1b[2J\x07module", "Thing\n\u202e" + 250 * "x")))
+    with pytest.raises(Refused, match=r"my\?\[2J\?module\.Thing\?\?x") as caught:
+        models.load(path)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
 
 
 def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
