@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.bending.clusters import groups_from
 from models.bending.plain_yaml import parse
 from models.bending.slots import Features, Slot
 from models.checkpoints import Refused
@@ -57,13 +58,17 @@ def read_config(path: Path) -> Imported:
     entries = top.get("transforms") if isinstance(top, dict) else None
     if not isinstance(entries, list):
         raise Refused(f"{path}: no list `transforms:`. Is it a configuration of network-bending?")
-    slots, notes = [], []
+    slots: list[Slot] = []
+    notes: list[str] = []
     for place, entry in enumerate(entries):
         try:
             made = _slot(entry, place)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise Refused(f"{path}: transform {place + 1}: {_words(error)}. Correct it, or take it out.") from error
-        (slots if isinstance(made, Slot) else notes).append(made)  # type: ignore[arg-type]
+        if isinstance(made, Slot):
+            slots.append(made)
+        else:
+            notes.append(made)
     return Imported(tuple(slots), tuple(notes))
 
 
@@ -71,16 +76,9 @@ def read_clusters(path: Path) -> dict[str, tuple[int, ...]]:
     """The author's cluster file: by layer, the group of each channel in order. Raises Refused."""
     top = _read(path)
     try:
-        return {layer_name(int(number)): _groups(entries) for number, entries in top.items()}
+        return {layer_name(int(number)): groups_from(entries) for number, entries in top.items()}
     except (AttributeError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise Refused(f"{path}: not a cluster file of network-bending ({_words(error)}).") from error
-
-
-def _groups(entries: list[Mapping[str, Any]]) -> tuple[int, ...]:
-    found = {int(entry["feature_index"]): int(entry["cluster_index"]) for entry in entries}
-    if sorted(found) != list(range(len(found))):
-        raise ValueError("features are missing")
-    return tuple(found[channel] for channel in range(len(found)))
 
 
 def _read(path: Path) -> Any:
@@ -124,7 +122,8 @@ def _slot(entry: Mapping[str, Any], place: int) -> Slot | str:
 
 
 def _features(entry: Mapping[str, Any], place: int) -> Features:
-    kind, given = entry.get("features", "all"), entry.get("feature-param")
+    kind: Any = entry.get("features", "all")
+    given: Any = entry.get("feature-param")
     if kind == "random":
         fraction = float(given)
         if not 0 <= fraction <= 1:

@@ -236,13 +236,14 @@ class _Run:
         if kind == "all":
             return None
         count = x.shape[1]
+        key: tuple[int, ...]
         if kind == "random":
             seed, fraction = int(self._pick[0]), float(self._pick[1])
             if int(count * fraction) == count:
                 return None
-            key = (seed, int(count * fraction), count)
+            key = (count, seed, int(count * fraction))
         else:
-            key = (int(self._pick[0]), count)
+            key = (count, int(self._pick[0]))
         if key not in self._channels:  # uploaded when the choice changes, not every frame
             if len(self._channels) >= 64:  # a fader over the fraction passes many
                 self._channels.clear()

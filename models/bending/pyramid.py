@@ -13,8 +13,8 @@ def coarse(x: Tensor, octave: int) -> Tensor:
     """x [N, C, H, W] averaged over squares of 2^octave pixels and brought back to its size, smoothly."""
     if octave == 0:
         return x.clone()
-    size = [(side + (1 << octave) - 1) >> octave for side in x.shape[2:]]
-    small = F.adaptive_avg_pool2d(x, size)
+    height, width = ((side + (1 << octave) - 1) >> octave for side in x.shape[2:])
+    small = F.adaptive_avg_pool2d(x, (height, width))
     return F.interpolate(small, size=list(x.shape[2:]), mode="bilinear", align_corners=False)
 
 

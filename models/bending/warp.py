@@ -46,8 +46,8 @@ def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0) -> Tensor:
     left, right, near_x, far_x = _taps(px, w, edge)
     top, bottom, near_y, far_y = _taps(py, h, edge)
     top, bottom = top * w, bottom * w
-    places = torch.stack(torch.broadcast_tensors(top + left, top + right, bottom + left, bottom + right), -1)
-    weights = torch.stack(torch.broadcast_tensors(near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
+    places = torch.stack((top + left, top + right, bottom + left, bottom + right), -1)
+    weights = torch.stack((near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
     places, weights = places.expand(h, w, 4).reshape(-1, 4), weights.expand(h, w, 4).reshape(-1, 4)
     if n > 1:
         offsets = torch.arange(n, dtype=places.dtype, device=x.device) * (h * w)

@@ -28,5 +28,5 @@ def pixel_sort(
     chosen = bright > scalar(threshold, x)
     # A pixel that stays begins a run of its own; the chosen ones that follow are of its run, behind it.
     run = (~chosen).float().cumsum(2)
-    order = (run + chosen.float() * (0.25 + 0.5 * bright)).argsort(2, stable=True)
+    order = (run + chosen.float() * (0.25 + 0.5 * bright)).argsort(dim=2, stable=True)
     return take(x, order + torch.arange(height, device=x.device)[:, None] * width)
