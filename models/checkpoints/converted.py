@@ -111,10 +111,13 @@ def fit(tensors: Arrays, shapes: Shapes, what: str) -> Arrays:
 
 def is_fir(filter_2d: NDArray[Any]) -> bool:
     """Whether this is StyleGAN2's standard filter, up to a gain."""
-    total = float(np.sum(filter_2d, dtype=np.float64)) if filter_2d.shape == FIR.shape else 0.0
-    return bool(total > 0 and np.abs(filter_2d / total - FIR).max() < 1e-6)
+    if filter_2d.shape != FIR.shape or not np.isfinite(filter_2d).all():
+        return False
+    total = float(np.sum(filter_2d, dtype=np.float64))
+    return bool(total > 1e-6 and np.abs(filter_2d / total - FIR).max() < 1e-6)
 
 
+@np.errstate(all="ignore")  # weights that are no numbers give a centre that is none; that is no reason to stop
 def mean_w(tensors: Arrays, config: Mapping[str, Any]) -> NDArray[np.float32]:
     """[w_dim], the mean of 10,000 mapped z from a fixed seed: the centre of truncation where a file has none.
 

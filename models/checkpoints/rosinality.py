@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.checkpoints import Refused
 from models.checkpoints.converted import Arrays, Converted, fit, is_fir, mean_w, stylegan2_shapes, unfold
 from models.checkpoints.inert import Tensor
-from models.checkpoints.sealed import damaged
+from models.checkpoints.sealed import Opaque, damaged
 
 NOISE_SEED = 0
 MOST_DEPTH = 64
@@ -49,8 +49,11 @@ def read(value: object) -> Converted:
     state = _state(value)
     if state is None or not isinstance(value, dict):
         raise damaged("no generator")
-    if not all(isinstance(t, Tensor) for t in state.values()):
-        raise damaged("a tensor that is no tensor")
+    for tensor in state.values():
+        if isinstance(tensor, Opaque):
+            raise Refused(f"its generator uses {tensor.name}, which this program does not know. A fork made it?")
+        if not isinstance(tensor, Tensor):
+            raise damaged("a tensor that is no tensor")
     given = unfold(state)
     notes: list[str] = []
     config = _config(given)

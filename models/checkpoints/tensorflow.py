@@ -225,7 +225,7 @@ def _picture(array: NDArray[Any]) -> NDArray[Any]:
 
 def _drop(array: NDArray[Any]) -> NDArray[Any]:
     """[1, C, 4, 4] -> [C, 4, 4]."""
-    return array.reshape(array.shape[1:])
+    return array.reshape(array.shape[1:]) if array.shape[0] == 1 else array
 
 
 PARTS: dict[str, tuple[str, Change]] = {

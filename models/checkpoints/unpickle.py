@@ -27,7 +27,7 @@ MOST_OPERATIONS = 5_000_000  # the largest training checkpoints have some 200,00
 # Asked for only by files made to run a program: said in so many words. (What is not here is not run either.)
 HOSTILE_MODULES = {
     "os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "socket", "shutil", "ctypes", "code", "pty",
-    "pickle", "_pickle", "marshal", "types", "webbrowser", "multiprocessing", "asyncio", "commands", "pip", "urllib",
+    "pickle", "_pickle", "marshal", "webbrowser", "multiprocessing", "asyncio", "commands", "pip", "urllib",
     "requests",
 }  # fmt: skip
 HOSTILE_BUILTINS = {"eval", "exec", "execfile", "compile", "open", "globals", "breakpoint", "input", "apply"}
