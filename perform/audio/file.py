@@ -17,6 +17,9 @@ from perform.engine.problems import UserError
 Floats = NDArray[np.float32]
 
 
+_SURROUND = np.array([[1, 0], [0, 1], [0.7071, 0.7071], [0, 0], [0.7071, 0], [0, 0.7071]], np.float32) / 2.4142
+
+
 @dataclass(frozen=True, slots=True)
 class Sound:
     """A whole sound: `stereo` [N, 2] and `mono` [N] (their mean), at `rate` frames a second."""
@@ -98,12 +101,17 @@ class SoundArray:
 
 
 def stereo(block: NDArray[Any]) -> Floats:
-    """Any number of channels [n, c] or [n] as two [n, 2]: one is heard on both sides, of many the first two."""
+    """Any number of channels [n, c] or [n] as two [n, 2]: one is heard on both sides; of six (5.1 in the order of WAV)
+    the middle goes to both sides and each rear to its own (ITU-R BS.775, scaled so that nothing clips); of any other
+    number both sides get the mean."""
     if block.ndim == 1:
         block = block[:, None]
-    if block.shape[1] == 2:
+    count = block.shape[1]
+    if count == 2:
         return block
-    return np.ascontiguousarray(np.repeat(block[:, :1], 2, axis=1) if block.shape[1] == 1 else block[:, :2])
+    if count == 6:
+        return np.asarray(block @ _SURROUND, np.float32)
+    return np.ascontiguousarray(np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), 2, axis=1))
 
 
 def open_sound(path: Path | str) -> SoundFile:
