@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.generators.stylegan2 import Config, StyleGAN2
+from models.generators.style_modulated.config import Config
+from models.generators.stylegan2 import StyleGAN2
 from models.training.discriminator import Discriminator, grow
 from models.training.recipe import Recipe
 

@@ -1,0 +1,76 @@
+"""Where compiled forms are kept: one folder each, under a name made of all that they depend on.
+
+`$PERFORM_CACHE`, or `perform/forms` in the user's cache folder (XDG). A folder appears whole or not at all: it is made
+beside and renamed. What is in it is machine code made on this machine for this user; it is never copied elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from models.forms import Unavailable
+
+# What a form depends on: how it is made, its architecture's file, and the folders beside that.
+SOURCES = ("forms/build.py", "forms/graph.py", "forms/onednn.py", "forms/pack.py", "generators/{}.py", "generators")
+
+
+def root() -> Path:
+    """The folder of all compiled forms; it need not be there yet."""
+    if said := os.environ.get("PERFORM_CACHE"):
+        return Path(said) / "forms"
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "perform" / "forms"
+
+
+def folder_of(request: dict[str, Any]) -> Path:
+    """Where the form of this request is or would be: by topology, precision, cuts, torch, processor and our source."""
+    import torch
+
+    processor = [platform.machine(), torch.backends.cpu.get_cpu_capability(), _processor_flags()]
+    parts = [request, torch.__version__, sys.platform, processor, _source(request["architecture"])]
+    mark = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+    return root() / f"{request['architecture']}-{request['dtype']}-{mark}"
+
+
+def _processor_flags() -> str:
+    """What code made for this very processor may use, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _source(architecture: str) -> str:
+    """A hash of the code that makes the graph."""
+    total = hashlib.sha256()
+    package = Path(__file__).parent.parent
+    for name in SOURCES:
+        place = package / name.format(architecture)
+        for path in [place] if place.is_file() else sorted(place.glob("*/*.py")):
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def make_room() -> Path:
+    """The root, made for this user alone. Raises Unavailable if that cannot be, or if it is another user's."""
+    place = root()
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = place.stat().st_uid
+    except OSError as error:
+        raise Unavailable(
+            f"compiled forms cannot be kept in {place} ({error.strerror}); set PERFORM_CACHE to a folder of yours"
+        ) from error
+    if hasattr(os, "getuid") and owner != os.getuid():
+        raise Unavailable(f"{place} belongs to another user; set PERFORM_CACHE to a folder of yours")
+    return place

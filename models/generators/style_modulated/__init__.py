@@ -1,0 +1,1 @@
+"""What `models.generators.stylegan2` needs beside its file: the plan of a network."""

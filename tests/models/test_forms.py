@@ -1,0 +1,336 @@
+"""Fast forms: the same pictures, from live weights, never compiled anew; and without a compiler nothing is lost."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.forms import Unavailable, cache, compile_form, form, load_cached
+from models.forms.form import Form
+from models.forms.graph import parts
+from models.forms.pack import Packer, Step, operator, written
+from models.forms.shelf import Shelf
+from models.generators import Generator, build
+
+CLOSE = 2e-5
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")  # of torch to itself
+SMALL: dict[str, Any] = {
+    "z_dim": 8, "w_dim": 12, "img_resolution": 16, "channel_base": 128, "channel_max": 16, "mapping_layers": 1,
+}  # fmt: skip
+KINDS: dict[str, dict[str, Any]] = {
+    "skip": {},
+    "resnet": {"architecture": "resnet", "conv_clamp": 2.0},
+    "orig": {"architecture": "orig", "channels": {"4": 8, "8": 24, "16": 4}},
+    "rectangular": {"init_size": [3, 5]},
+    "with labels": {"c_dim": 3},
+}
+
+
+def network(seed: int = 1, **settings: Any) -> Generator:
+    torch.manual_seed(seed)
+    made = build("stylegan2", {**SMALL, **settings})
+    assert isinstance(made, torch.nn.Module)
+    made.eval().requires_grad_(False)
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if name.endswith(("noise_strength", "bias")):
+                weight.add_(torch.randn_like(weight) * 0.3)
+    return made
+
+
+def a_w(generator: Generator, seed: int = 0) -> torch.Tensor:
+    shape = [1, generator.num_ws, generator.w_dim]
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def far(a: torch.Tensor, b: torch.Tensor) -> float:
+    assert a.shape == b.shape
+    return float((a - b).abs().max())
+
+
+def eager(generator: Generator, w: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
+    with torch.no_grad():
+        return generator.synthesize(w, "const", noise_strength=strength)
+
+
+def played(
+    generator: Generator, cuts: tuple[str, ...] = (), dtype: torch.dtype = torch.float32
+) -> Callable[..., torch.Tensor]:
+    """What a form computes, run by torch instead of by machine code."""
+    generator.compute_dtype = dtype
+    whole = parts(generator, cuts)
+    generator.compute_dtype = torch.float32
+    assert isinstance(generator, torch.nn.Module)
+    weights = dict(generator.named_parameters()) | dict(generator.named_buffers()) | whole.constants
+    packed = list({one.name: one for piece in whole.pieces for one in piece.packed}.values())
+    packer = Packer(weights, whole.steps, packed)
+
+    def play(w: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
+        packer.refresh()
+        live = {"w": w, "noise_strength": torch.tensor(strength)}
+        live |= {one.name: made for one, made in zip(packed, packer.made, strict=True)}
+        for piece in whole.pieces:
+            given = [live[name] for name in (*piece.moving, *(one.name for one in piece.packed))]
+            with torch.no_grad():
+                live.update(zip(piece.gives, piece.module(*given), strict=True))
+        return live[whole.pieces[-1].gives[-1]]
+
+    play.pieces, play.packer = whole.pieces, packer  # type: ignore[attr-defined]
+    return play
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_compiled_is_the_network(kind: str) -> None:
+    g = network(**KINDS[kind])
+    play = played(g, cuts=("b8.conv0", "b16.conv1"))
+    assert [piece.tap for piece in play.pieces] == ["b8.conv0", "b16.conv1", ""]  # type: ignore[attr-defined]
+    for seed, strength in ((0, 1.0), (1, 0.0), (2, -2.5)):
+        w = a_w(g, seed)
+        assert far(play(w, strength), eager(g, w, strength)) <= CLOSE
+
+
+def test_a_network_without_weights_can_be_exported_too() -> None:
+    g = build("cppn", {"grid": 16, "img_resolution": 32})
+    w = a_w(g)
+    assert far(played(g)(w, 0.5), eager(g, w, 0.5)) <= CLOSE
+
+
+def test_bfloat16_is_close() -> None:
+    g = network()
+    w = a_w(g)
+    exact, rough = eager(g, w), played(g, dtype=torch.bfloat16)(w)
+    assert rough.dtype == torch.float32
+    assert float((rough - exact).abs().mean()) <= 0.02
+    assert far(rough, exact) > 1e-4  # it is another precision
+
+
+def test_only_changed_weights_are_packed_again() -> None:
+    g = network()
+    play = played(g)
+    packer: Packer = play.packer  # type: ignore[attr-defined]
+    w = a_w(g)
+    assert packer.refresh() == 0
+    assert isinstance(g, torch.nn.Module)
+    weight = g.get_parameter("synthesis.b8.conv1.weight")
+    before = play(w)
+    with torch.inference_mode():  # as the generator's thread does
+        weight.mul_(-1)
+    assert 1 <= packer.refresh() <= 3  # the weight in its order, and its sums of squares
+    assert far(play(w), eager(g, w)) <= CLOSE
+    assert far(play(w), before) > 0.01
+    weight.data = weight.data.clone() * 0.5  # another address
+    assert packer.refresh() > 0
+    assert far(play(w), eager(g, w)) <= CLOSE
+
+
+def test_weights_that_cannot_be_watched_or_do_not_fit() -> None:
+    g = network()
+    whole = parts(g)
+    assert isinstance(g, torch.nn.Module)
+    weights = dict(g.named_parameters()) | dict(g.named_buffers())
+    packed = whole.pieces[0].packed
+    with torch.inference_mode():
+        unseen = {name: t.clone() for name, t in weights.items()}
+    with pytest.raises(ValueError, match="inference mode"):
+        Packer(unseen, whole.steps, packed)
+    with pytest.raises(ValueError, match="compiled for"):
+        Packer({**weights, "synthesis.b4.torgb.bias": torch.zeros(4)}, whole.steps, packed)
+    with pytest.raises(ValueError, match="the network has no"):
+        Packer({}, whole.steps, packed)
+
+
+def test_a_programme_over_weights_is_no_code() -> None:
+    for name in ("os.system", "aten.mul", "builtins.eval.default", "perform.cut.default"):
+        with pytest.raises(ValueError, match="no operator for packing"):
+            operator(name)
+    with pytest.raises(TypeError, match="cannot be written"):
+        written(object())
+    with pytest.raises(ValueError, match="no operator"):
+        Packer({}, [Step("a", "torch.load.default", [], {})], [])
+
+
+def test_foreign_cuts_are_named() -> None:
+    with pytest.raises(ValueError, match=r"no layer b8\.conv2; it has b4\.conv1"):
+        load_cached(network(), cuts=["b8.conv2"])
+
+
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PERFORM_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    g = network()
+    assert load_cached(g) is None
+    with pytest.raises(Unavailable, match=r"no C\+\+ compiler.*install g\+\+"):
+        compile_form(g)
+    assert torch.isfinite(eager(g, a_w(g))).all()
+
+
+def test_a_compiler_that_fails_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PERFORM_CACHE", str(tmp_path))
+    shares: list[float] = []
+    child = "print('0.50 half', flush=True); raise SystemExit('the disk is full')"
+    monkeypatch.setattr(form, "CHILD", [sys.executable, "-c", child])
+    with pytest.raises(Unavailable, match="plays as it is: the disk is full"):
+        compile_form(network(), progress=lambda share, words: shares.append(share))
+    assert shares == [0.5]
+    assert list(cache.root().iterdir()) == []  # nothing half made is left
+
+
+def test_the_name_of_a_form_says_what_it_depends_on() -> None:
+    names = {
+        cache.folder_of(form.request_of(network(**kind), dtype, cuts)).name
+        for kind in KINDS.values()
+        for dtype in ("float32", "bfloat16")
+        for cuts in ((), ("b4.conv1",))
+    }
+    assert len(names) == len(KINDS) * 4
+    same = [cache.folder_of(form.request_of(network(seed), "float32", ())) for seed in (1, 2)]
+    assert same[0] == same[1]
+
+
+class Cut:
+    """Stands for a form where only its cuts matter."""
+
+    def __init__(self, *cuts: str) -> None:
+        self.cuts = cuts
+
+
+def test_a_shelf_chooses_the_fewest_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = network()
+    shelf = Shelf(g)
+    monkeypatch.setattr("models.forms.shelf.compile_form", lambda g, dtype, cuts, progress: Cut(*cuts))
+    assert shelf.best(()) is None
+    assert shelf.missing(()) == [()]
+    assert shelf.missing(["b8.conv1", "b4.conv1"]) == [(), g.layers, ("b4.conv1", "b8.conv1")]
+    whole, every = shelf.fetch(()), shelf.fetch(g.layers)
+    assert shelf.best(()) is whole
+    assert shelf.best(["b8.conv1"]) is every
+    just = shelf.fetch(("b8.conv1",))
+    assert shelf.best({"b8.conv1"}) is just
+    assert shelf.best({"b8.conv0"}) is every
+    assert shelf.missing(["b8.conv1"]) == []
+
+
+# One tiny network is really compiled, for all that follows: rectangular, residual, with labels, cut once.
+COMPILED: dict[str, Any] = {"init_size": [3, 5], "architecture": "resnet", "c_dim": 3, "img_resolution": 8}
+TAP = "b8.conv0"
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Generator, Form]]:
+    if form.compiler() is None:
+        pytest.skip("no C++ compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERFORM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        g = network(**COMPILED)
+        told: list[tuple[float, str]] = []
+        made = compile_form(g, cuts=[TAP], progress=lambda *said: told.append(said))
+        assert told[-1] == (1.0, "done")
+        assert [share for share, _ in told] == sorted(share for share, _ in told)
+        yield g, made
+
+
+@pytest.mark.timeout(600)
+def test_machine_code_gives_the_same_picture(compiled: tuple[Generator, Form]) -> None:
+    g, fast = compiled
+    assert fast.cuts == (TAP,)
+    for seed, strength in ((0, 1.0), (1, 0.0), (2, -2.5)):
+        w = a_w(g, seed)
+        assert far(fast(w, strength), eager(g, w, strength)) <= CLOSE
+    first, second = fast(a_w(g, 3)), fast(a_w(g, 4))
+    assert far(first, eager(g, a_w(g, 3))) <= CLOSE  # the caller keeps it
+    assert not torch.equal(first, second)
+
+
+def test_a_thousand_moves_compile_nothing(compiled: tuple[Generator, Form]) -> None:
+    g, fast = compiled
+    assert isinstance(g, torch.nn.Module)
+    before = repr(form.COMPILED)
+    dice = torch.Generator().manual_seed(7)
+    weights = [weight for name, weight in g.named_parameters() if name.startswith("synthesis.")]
+    home = [weight.clone() for weight in weights]
+    moving = torch.tensor(1.0)
+    for move in range(1000):
+        w = a_w(g, move)
+        moving.copy_(torch.rand([], generator=dice) * 3 - 1)
+        if move % 10 == 0:
+            chosen = weights[int(torch.randint(len(weights), [], generator=dice))]
+            with torch.inference_mode():
+                chosen.add_(torch.randn(chosen.shape, generator=dice) * 0.02)
+        taps = {TAP: lambda x: x * 0.5} if move % 3 == 0 else None
+        picture = fast(w, moving, taps=taps)
+        if move % 50 == 0 and taps is None:
+            assert far(picture, eager(g, w, float(moving))) <= CLOSE
+    assert repr(form.COMPILED) == before
+    with torch.no_grad():
+        for weight, was in zip(weights, home, strict=True):
+            weight.copy_(was)
+
+
+def test_a_tap_changes_what_flows_on(compiled: tuple[Generator, Form]) -> None:
+    g, fast = compiled
+    w = a_w(g)
+
+    def change(x: torch.Tensor) -> torch.Tensor:
+        return x.flip(-1).contiguous() + 0.25  # in another memory order
+
+    with torch.no_grad():
+        want = g.synthesize(w, "const", tap=lambda layer, x: change(x) if layer == TAP else x)
+    assert far(fast(w, taps={TAP: change}), want) <= CLOSE
+    with pytest.raises(ValueError, match=r"no cut at b4\.conv1; it has b8\.conv0"):
+        fast(w, taps={"b4.conv1": change})
+    with pytest.raises(ValueError, match=r"a tap made \[1\]"):
+        fast(w, taps={TAP: lambda x: x.new_zeros(1)})
+    with pytest.raises(ValueError, match="this form takes"):
+        fast(w[:, 1:])
+
+
+def test_another_network_of_the_same_topology_needs_no_compiling(compiled: tuple[Generator, Form]) -> None:
+    before = repr(form.COMPILED)
+    other = network(seed=5, **COMPILED)
+    fast = load_cached(other, cuts=[TAP])
+    assert fast is not None
+    assert far(fast(a_w(other)), eager(other, a_w(other))) <= CLOSE
+    assert compile_form(other, cuts=[TAP]).cuts == (TAP,)
+    assert repr(form.COMPILED) == before
+    assert load_cached(other, "bfloat16", cuts=[TAP]) is None
+
+
+def test_a_damaged_form_is_none(compiled: tuple[Generator, Form], caplog: pytest.LogCaptureFixture) -> None:
+    g, _ = compiled
+    folder = cache.folder_of(form.request_of(g, "float32", [TAP]))
+    text = (folder / "form.json").read_text()
+    try:
+        (folder / "form.json").write_text(text[:100])
+        assert load_cached(g, cuts=[TAP]) is None
+        assert "cannot be used" in caplog.text
+    finally:
+        (folder / "form.json").write_text(text)
+
+
+def test_a_picture_holds_nobody_up(compiled: tuple[Generator, Form]) -> None:
+    """The interpreter's lock is free during the call: another thread counts on at the pace it has alone, or nearly."""
+    g, fast = compiled
+    w, going = a_w(g), threading.Event()
+    made = 0
+
+    def paint() -> None:
+        nonlocal made
+        while not going.is_set():
+            fast(w)
+            made += 1
+
+    painter = threading.Thread(target=paint)
+    painter.start()
+    try:
+        deadline = 0
+        while made < 20 and deadline < 10_000_000:
+            deadline += 1
+    finally:
+        going.set()
+        painter.join(timeout=60)
+    assert made >= 20
