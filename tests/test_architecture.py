@@ -30,6 +30,7 @@ REGISTRIES = {
     "presets": "tests/test_presets.py",
     "perform/commands": "tests/test_commands.py",
     "perform/audio/features": "tests/audio/test_features.py",
+    "models/checkpoints/formats": "tests/models/test_checkpoints_official.py",
     "models/generators": "tests/models/test_generators.py",
     "models/training": "tests/models/test_training.py",
     "models/weights": "tests/test_weights.py",

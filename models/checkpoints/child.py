@@ -137,6 +137,7 @@ def main() -> int:
     sandbox.leave_the_network()
     for module in NEEDED:
         import_module(module)
+    import_module("models.checkpoints.formats").formats()
     if sys.platform == "win32":
         import msvcrt
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.checkpoints import Refused, nvidia, rosinality, tensorflow
+from models.checkpoints import Refused
 from models.checkpoints.converted import Converted
-from models.checkpoints.sealed import Name
+from models.checkpoints.formats import formats
+from models.checkpoints.nodes import KNOWN
+from models.checkpoints.sealed import Name, Opaque, printable
 from models.checkpoints.streams import LEGACY_HEAD, read_legacy, read_plain, read_zip
 
 HEAD = 512  # bytes that `kind` wants
@@ -76,32 +78,32 @@ def read(data: memoryview, progress: Callable[[float], None] | None = None) -> C
 
 
 def network(value: object, foreign: set[Name]) -> Converted:
-    """The network among what a container held."""
-    if tensorflow.matches(value):
-        return tensorflow.read(value)
-    if tensorflow.is_ancient(value):
-        raise Refused("it is a Progressive GAN or a StyleGAN before dnnlib (2017, 2018). It cannot be played.")
-    if rosinality.matches(value):
-        return rosinality.read(value)
-    stranger = _stranger(value)
-    if stranger:
-        raise Refused(stranger)
-    made = nvidia.read(value, foreign)
+    """The network among what a container held; `foreign` are the names in it that we have nothing for."""
+    found = next((form for form in formats() if form.matches(value)), None)
+    if found is None:
+        raise Refused(_unknown(value, foreign))
+    made: Converted = found.read(value)
     if foreign:  # none of it is in the generator, or it would have been refused
         some = ", ".join(sorted(map(str, foreign))[:3]) + (", ..." if len(foreign) > 3 else "")
         made.notes.append(f"Parts beside the generator use {some}; they were left closed.")
     return made
 
 
-def _stranger(value: object) -> str:
-    """Words for the checkpoints of other programs, or ""."""
-    if not isinstance(value, dict):
-        return ""
-    inner = value.get("state_dict", value)
-    names = [k for k in inner if isinstance(k, str)] if isinstance(inner, dict) else []
-    return stranger(names) or (
-        "it is a training state, but of no network that is known here." if "state_dict" in value else ""
-    )
+def _unknown(value: object, foreign: set[Name]) -> str:
+    """Words for what is no network of a known format."""
+    items = value if isinstance(value, tuple | list) else ()
+    named = [item.name if isinstance(item, Opaque) else item for item in items if isinstance(item, Opaque | Name)]
+    if any(name.module in ("tfutil", "network") for name in named):
+        return "it is a Progressive GAN or a StyleGAN before dnnlib (2017, 2018). It cannot be played."
+    inner = value.get("state_dict", value) if isinstance(value, dict) else None
+    keys = [k for k in inner if isinstance(k, str)] if isinstance(inner, dict) else []
+    if words := stranger(keys):
+        return words
+    if isinstance(value, dict) and "state_dict" in value:
+        return f"it is a training state, but of no network that is known here. {KNOWN}"
+    within = f", made of {min(map(str, foreign))}" if foreign else ""
+    held = ", ".join(printable(key, 30) for key in keys[:6]) or "nothing with a name"
+    return f"there is no generator in it (found: {held}{within}). {KNOWN}"
 
 
 def stranger(names: list[str]) -> str:

@@ -21,6 +21,7 @@ Shapes = dict[str, tuple[int, ...]]
 FIR = (
     np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype(np.float32) / 64
 )  # StyleGAN2's resampling filter, the only one we play
+MOST_RESOLUTION, MOST_WIDTH = 4096, 4096
 MEAN_OF = 10_000  # mapped z that a missing centre of truncation is the mean of
 GAIN = np.float32(math.sqrt(2.0))
 
@@ -107,6 +108,21 @@ def fit(tensors: Arrays, shapes: Shapes, what: str) -> Arrays:
         more = f" ({len(wrong)} such)" if len(wrong) > 3 else ""
         raise Refused(f"its weights do not fit {what}: {'; '.join(w[:120] for w in wrong[:3])}{more}. A fork made it?")
     return tensors
+
+
+def complete(arrays: Arrays, config: dict[str, Any], notes: list[str]) -> Arrays:
+    """A StyleGAN2's weights with what may be missing filled in: noise (none) and the centre of truncation."""
+    shapes = stylegan2_shapes(config)
+    noise = [n for n in shapes if n.endswith(("noise_const", "noise_strength")) and n not in arrays]
+    if noise:  # use_noise=False; noise of no strength is the same picture
+        arrays = arrays | {name: np.zeros(shapes[name], np.float32) for name in noise}
+        notes.append("It has layers without noise.")
+    if "mapping.w_avg" in arrays:
+        return fit(arrays, shapes, "a StyleGAN2")
+    arrays = arrays | {"mapping.w_avg": np.zeros(shapes["mapping.w_avg"], np.float32)}
+    fit(arrays, shapes, "a StyleGAN2")
+    notes.append("It has no centre of truncation; the mean of 10,000 mapped z (seed 0) is taken.")
+    return arrays | {"mapping.w_avg": mean_w(arrays, config)}
 
 
 def is_fir(filter_2d: NDArray[Any]) -> bool:

@@ -10,13 +10,20 @@ nobody looks at them.
 from __future__ import annotations
 
 import math
-from collections.abc import Set
 from typing import Any
 
-import numpy as np
-
 from models.checkpoints import Refused
-from models.checkpoints.converted import Arrays, Converted, Shapes, fit, is_fir, mean_w, stylegan2_shapes, unfold
+from models.checkpoints.converted import (
+    MOST_RESOLUTION,
+    MOST_WIDTH,
+    Arrays,
+    Converted,
+    Shapes,
+    complete,
+    fit,
+    is_fir,
+    unfold,
+)
 from models.checkpoints.inert import Node, Tensor
 from models.checkpoints.nodes import (
     KNOWN,
@@ -35,18 +42,24 @@ from models.checkpoints.nodes import (
 )
 from models.checkpoints.sealed import Name, Opaque, damaged
 
+ABOUT = "NVIDIA's PyTorch snapshots (.pkl) of StyleGAN2, StyleGAN2-ADA and StyleGAN3"
 CLASSES = {
     "Generator", "MappingNetwork", "SynthesisNetwork", "SynthesisBlock", "SynthesisLayer", "ToRGBLayer",
     "SynthesisInput", "FullyConnectedLayer", "Conv2dLayer",
 }  # fmt: skip
 LRELU_GAIN = math.sqrt(2.0)
-MOST_RESOLUTION, MOST_CONSTANT, MOST_WIDTH, MOST_LAYERS = 4096, 256, 4096, 64
+MOST_CONSTANT, MOST_LAYERS = 256, 64
 
 
-def read(value: object, foreign: Set[Name] = frozenset()) -> Converted:
-    """The network in a snapshot, or in a pickle of the generator alone; `foreign` are the names in the file that we
-    have nothing for. Raises Refused.
-    """
+def matches(value: object) -> bool:
+    """Whether this is a snapshot, or the generator alone."""
+    if isinstance(value, dict):
+        value = value.get("G_ema") or value.get("G")
+    return isinstance(value, Node | Opaque | Name)
+
+
+def read(value: object) -> Converted:
+    """The averaged generator. Raises Refused."""
     notes: list[str] = []
     generator = value
     if isinstance(value, dict):
@@ -58,8 +71,7 @@ def read(value: object, foreign: Set[Name] = frozenset()) -> Converted:
         name = generator.name if isinstance(generator, Opaque) else generator
         raise Refused(f"it asks for {name}, which this program does not know. Nothing was run. {KNOWN}")
     if not isinstance(generator, Node):
-        named = f", made of {min(map(str, foreign))}" if foreign else ""
-        raise Refused(f"there is no generator in it (found: {_keys(value)}{named}). {KNOWN}")
+        raise damaged("no generator")
     refuse_foreign(generator)
     unknown = sorted({node.class_name for _, node in walk(generator)} - CLASSES)
     if unknown:
@@ -75,12 +87,6 @@ def read(value: object, foreign: Set[Name] = frozenset()) -> Converted:
     if "block_resolutions" in synthesis.state:
         return _stylegan2(sizes, rate, synthesis, held, notes)
     raise Refused(f"its generator is neither a StyleGAN2 nor a StyleGAN3. {KNOWN}")
-
-
-def _keys(value: object) -> str:
-    """What is in a dict, for a message."""
-    names = [k for k in value if isinstance(k, str)] if isinstance(value, dict) else []
-    return ", ".join(name[:30] for name in names[:6]) or "nothing with a name"
 
 
 def _mapping(held: dict[str, Tensor], mapping: Node) -> tuple[int, float]:
@@ -169,21 +175,6 @@ def _without_filters(arrays: Arrays) -> Arrays:
         elif not is_fir(array):
             raise Refused("it resamples with another filter than [1, 3, 3, 1]. Only that one can be played exactly.")
     return kept
-
-
-def complete(arrays: Arrays, config: dict[str, Any], notes: list[str]) -> Arrays:
-    """A StyleGAN2's weights with what may be missing filled in: noise (none) and the centre of truncation."""
-    shapes = stylegan2_shapes(config)
-    noise = [n for n in shapes if n.endswith(("noise_const", "noise_strength")) and n not in arrays]
-    if noise:  # use_noise=False; noise of no strength is the same picture
-        arrays = arrays | {name: np.zeros(shapes[name], np.float32) for name in noise}
-        notes.append("It has layers without noise.")
-    if "mapping.w_avg" in arrays:
-        return fit(arrays, shapes, "a StyleGAN2")
-    arrays = arrays | {"mapping.w_avg": np.zeros(shapes["mapping.w_avg"], np.float32)}
-    fit(arrays, shapes, "a StyleGAN2")
-    notes.append("It has no centre of truncation; the mean of 10,000 mapped z (seed 0) is taken.")
-    return arrays | {"mapping.w_avg": mean_w(arrays, config)}
 
 
 # -- StyleGAN3 -------------------------------------------------------------------------------------------------------

@@ -15,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checkpoints import Refused
-from models.checkpoints.converted import Arrays, Converted, stylegan2_shapes
+from models.checkpoints.converted import (
+    MOST_RESOLUTION,
+    MOST_WIDTH,
+    Arrays,
+    Converted,
+    complete,
+    stylegan2_shapes,
+)
 from models.checkpoints.inert import Array, Network
-from models.checkpoints.nvidia import MOST_RESOLUTION, MOST_WIDTH, complete
-from models.checkpoints.sealed import Name, Opaque, damaged
+from models.checkpoints.sealed import damaged
 
+ABOUT = "NVIDIA's TensorFlow pickles (.pkl) of StyleGAN2 and StyleGAN2-ADA"
 Change = Callable[[NDArray[Any]], NDArray[Any]]
 OTHER = "Only the networks of StyleGAN2 and StyleGAN2-ADA can be played."
 MOST_VARIABLES = 2000
@@ -34,13 +41,6 @@ FIXED: dict[str, Any] = {
 def matches(value: object) -> bool:
     """Whether this is such a file."""
     return isinstance(value, tuple | list) and len(value) == 3 and all(isinstance(v, Network) for v in value)
-
-
-def is_ancient(value: object) -> bool:
-    """Whether this is a triple of the networks of Progressive GAN, older than dnnlib."""
-    networks = value if isinstance(value, tuple | list) else ()
-    names = [v.name if isinstance(v, Opaque) else v for v in networks if isinstance(v, Opaque | Name)]
-    return any(name.module in ("tfutil", "network") for name in names)
 
 
 def read(value: object) -> Converted:

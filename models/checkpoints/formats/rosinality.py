@@ -22,6 +22,7 @@ from models.checkpoints.converted import Arrays, Converted, fit, is_fir, mean_w,
 from models.checkpoints.inert import Tensor
 from models.checkpoints.sealed import Opaque, damaged
 
+ABOUT = "StyleGAN2 of rosinality's stylegan2-pytorch (.pt)"
 NOISE_SEED = 0
 MOST_DEPTH = 64
 
