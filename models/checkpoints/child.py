@@ -134,7 +134,6 @@ def write(piece: memoryview) -> None:
 def main() -> int:
     """The whole of the child."""
     name = sys.argv[1]
-    sandbox.leave_the_network()
     for module in NEEDED:
         import_module(module)
     import_module("models.checkpoints.formats").formats()
@@ -142,6 +141,7 @@ def main() -> int:
         import msvcrt
 
         msvcrt.setmode(1, os.O_BINARY)
+    sandbox.leave_the_network()
     source = mmap.mmap(0, 0, access=mmap.ACCESS_READ)
     size = len(source)
     sandbox.limit(memory_for(size), 4 * size + (1 << 26), SECONDS)

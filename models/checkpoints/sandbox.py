@@ -37,7 +37,7 @@ FORBIDDEN = (
 def leave_the_network() -> None:
     """On Linux: into namespaces of its own, where there is no network, and an end together with the parent. Many
     systems and containers do not let an ordinary user do the former; then the limit on descriptors is what remains.
-    Before numpy is imported: only a process of one thread may leave.
+    Only a process of one thread may leave, so numpy's libraries must have been told to start no others.
     """
     if sys.platform != "linux":
         return
