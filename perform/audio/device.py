@@ -59,7 +59,7 @@ def devices(env: Mapping[str, str] | None = None, limit: float = LISTING_LIMIT) 
     """All inputs and outputs, asked for in a child process. Raises UserError if that fails or takes over `limit` s."""
     try:
         listed = subprocess.run(
-            _command("--list"), capture_output=True, timeout=limit, check=True, env=_environment(env), text=True,
+            _command("--list"), capture_output=True, timeout=limit, check=True, env=child_environment(env), text=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         rows = json.loads(listed.stdout)
@@ -110,7 +110,7 @@ class AudioDevice:
         self.restarts = 0
         self._wanted = wanted
         self._problems = problems
-        self._env = _environment(env)
+        self._env = child_environment(env)
         self._ring: Ring | None = None
         self._reader: Reader | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -294,7 +294,7 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "perform.audio.capture", *arguments]
 
 
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+def child_environment(env: Mapping[str, str] | None) -> dict[str, str]:
     """The child finds this very package wherever it is started, and numpy takes no threads it does not need."""
     merged = dict(os.environ if env is None else env)
     path = merged.get("PYTHONPATH", "")

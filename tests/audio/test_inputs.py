@@ -16,8 +16,11 @@ from perform.audio import listing
 from perform.audio.device import AudioDevice, Device, Wanted, devices, find_input
 from perform.audio.dummy import PulseServer
 from perform.audio.ear import LiveEar, Zeros
+from perform.audio.meters import Meters
 from perform.audio.names import parse_channels, picker
 from perform.audio.ring import Block
+from perform.commands.devices import louder
+from perform.devices import meter_lines
 from perform.engine.clock import Clock, machine_time, sleep
 from perform.engine.problems import Problems, UserError
 from perform.engine.signals import Source
@@ -185,3 +188,37 @@ def test_the_zeros_of_a_real_source_are_said(
     open_ears.append(ear)
     assert show(ear).until(lambda _: "input" in problems.current, PATIENCE)
     assert "only zeros" in problems.current["input"].text
+
+
+@pytest.mark.sound
+def test_the_meters_show_every_input_and_monitor(pulse: PulseServer, tmp_path: Path) -> None:
+    pulse.sink("six", channels=6, rate=44100, title=ODD)
+    tone = np.zeros((20 * 44100, 6), np.float32)
+    tone[:, 2] = 0.5
+    song = tmp_path / "six.wav"
+    soundfile.write(song, tone, 44100, subtype="FLOAT")
+    pulse.play(song, "six")
+    meters = Meters(pulse.env)
+    try:
+        end = machine_time() + PATIENCE
+        levels: Any = None
+        while machine_time() < end:
+            levels = meters.read(10.0)
+            assert levels is not None
+            if levels.get(f"Monitor of {ODD}", [0, 0, 0])[2] > 0.4:
+                break
+        assert levels[f"Monitor of {ODD}"] == pytest.approx([0, 0, 0.5, 0, 0, 0], abs=0.01)
+        assert {"pulse", "default", "Monitor of Null Output"} <= set(levels)
+    finally:
+        meters.close()
+
+
+def test_meters_are_bars_whatever_the_name_and_say_why_an_input_is_silent() -> None:
+    levels: Any = {"odd\x1b[31m\nname": [1.0, 0.001, 0.0], "busy": "Device unavailable"}
+    first, second = meter_lines(levels, 80, plain=True)
+    assert "\x1b" not in first
+    assert "\n" not in first
+    assert "########### " in first
+    assert "Device unavailable" in second
+    assert len(first) <= 80
+    assert louder({"a": [0.1, 0.5]}, {"a": [0.3, 0.2], "b": "no"}) == {"a": [0.3, 0.5], "b": "no"}
