@@ -66,6 +66,8 @@ def _imported(checkout: Path) -> Iterator[Callable[[str], Any]]:
 
 def _twin(ask: Callable[[str], Any], generator: Generator, half: int) -> Any:
     """Their Generator, built alike, holding our weights."""
+    if generator.architecture not in ("stylegan2", "stylegan3"):
+        raise ValueError(f"there is no official {generator.architecture}")
     config, state = generator.config, generator.state_dict()
     common = {name: config[name] for name in ("z_dim", "w_dim", "c_dim", "img_resolution", "img_channels")}
     mapping = {"num_layers": config["mapping_layers"]}
@@ -78,12 +80,10 @@ def _twin(ask: Callable[[str], Any], generator: Generator, half: int) -> Any:
         except ModuleNotFoundError:
             module = ask("training.networks")
             theirs = module.Generator(**common, mapping_kwargs=mapping, synthesis_kwargs=synthesis)
-    elif generator.architecture == "stylegan3":
+    else:
         module = ask("training.networks_stylegan3")
         synthesis = _stylegan3(config, state) | {"num_fp16_res": half}
         theirs = module.Generator(**common, mapping_kwargs=mapping, **synthesis)
-    else:
-        raise ValueError(f"there is no official {generator.architecture}")
     missing, foreign = theirs.load_state_dict(state, strict=False)
     if wrong := [name for name in missing if not name.endswith("resample_filter")] + list(foreign):
         raise ValueError(f"the official network is another: {wrong[0]}")

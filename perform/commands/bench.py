@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perform.bench import generator
 from perform.commands.words import DEVICES, positive, size
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="", choices=DEVICES)
     parser.add_argument("--window", action="store_true", help="measure the show in a window instead of offscreen")
     parser.add_argument("--size", type=size, default=(384, 216), metavar="WxH")
+    generator.arguments(parser)
 
 
 def run(parsed: argparse.Namespace) -> None:
@@ -56,10 +59,7 @@ def _engine(_: argparse.Namespace) -> Rows:
 
 
 def _generator(parsed: argparse.Namespace) -> Rows:
-    from models.bench import bench_generator
-    from perform.engine.clock import machine_time
-
-    return bench_generator(machine_time, parsed.model or "first-light")
+    return generator.bench(parsed, tell=lambda words: print(words, file=sys.stderr, flush=True))
 
 
 def _osc(parsed: argparse.Namespace) -> Rows:
