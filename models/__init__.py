@@ -42,6 +42,7 @@ def load(name_or_path: str | Path, device: str = "cpu", progress: Callable[[floa
         g = load("any-supported-file")
         w = g.map(z, c=None, truncation_psi=0.7, truncation_cutoff=None)   # [N, z_dim] -> [N, num_ws, w_dim]
         image = g.synthesize(w, noise_mode="const")                        # [N, 3, H, W] float32, about -1..1
+        image = g.synthesize(w, transform=m)                               # StyleGAN3: [3, 3], where the picture lies
 
     A foreign checkpoint (NVIDIA's PyTorch and TensorFlow pickles, rosinality's .pt) is converted the first time, by a
     child process that runs nothing of it (`models.checkpoints.importing`), and mapped from the cache afterwards;

@@ -87,7 +87,7 @@ def _entries(path: Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(text)
         spans = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
         header.get("__metadata__", {}).get(KEY)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Refused(f"{path}: not a safetensors file (its header cannot be read). {_AGAIN}") from error
     want = 8 + length + max(spans, default=0)
     if size != want:
@@ -104,7 +104,7 @@ def _header(path: Path, about: str) -> Header:
         said = json.loads(about)
         header = Header(str(said["architecture"]), dict(said["config"]), dict(said["card"]))
         written = int(said["format"])
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise Refused(f"{path}: its configuration is damaged. {_AGAIN}") from error
     if not _plain(header.config):
         raise Refused(f"{path}: its configuration has numbers that no network has. {_AGAIN}")
@@ -143,6 +143,11 @@ def read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     return header, {name: t.to(torch.float32) if t.is_floating_point() else t for name, t in tensors.items()}
 
 
+# What building raises when a configuration, changed by hand or damaged, has a size of 0, a word for a number, or sizes
+# that no memory holds (torch's RuntimeError).
+UNBUILDABLE = (ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
+
+
 def load(path: Path, name: str = "") -> Generator:
     """The network in the file, in evaluation mode, without gradients, on the processor. Raises Refused, which calls the
     file `name` (its path if there is none).
@@ -152,7 +157,7 @@ def load(path: Path, name: str = "") -> Generator:
     header, tensors = read(path)
     try:
         return build(header.architecture, header.config, tensors)
-    except (ValueError, RuntimeError) as error:  # torch: sizes that no memory holds
+    except UNBUILDABLE as error:
         raise Refused(
             f"{name or path}: {error}. It was made by another version, or changed by hand; export it again."
         ) from error
