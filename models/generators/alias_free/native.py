@@ -63,7 +63,7 @@ class Kernel:
     """The compiled function, once there is one. `call` may be asked from any thread, `prepare` too."""
 
     def __init__(self) -> None:
-        self.call: Callable[[ctypes.c_void_p], int] | None = None
+        self.call: Callable[[int], int] | None = None
         self.problem = "not asked for yet"
         self._lock = threading.Lock()
 
@@ -106,9 +106,11 @@ def compute(
     clamp: float | None,
 ) -> Tensor | None:
     """`filtered_lrelu` on the processor, `rates` being up, down, x0, x1, y0, y1; None if this cannot be done here."""
-    if KERNEL.call is None or x.dtype not in (torch.float32, torch.bfloat16) or not 0 <= slope <= 1:
+    if KERNEL.call is None or not 0 <= slope <= 1:
         return None
     up, down, x0, _, y0, _ = rates
+    wanted = x.dtype
+    x = x if wanted in (torch.float32, torch.bfloat16) else x.float()
     x = x.contiguous(memory_format=torch.channels_last)
     rise, fall = up_filter.float().contiguous(), down_filter.float().contiguous()
     count, channels, height, width = x.shape
@@ -121,7 +123,7 @@ def compute(
         up * math.sqrt(gain), slope, NO_CLAMP if clamp is None else clamp,
         rise.data_ptr(), fall.data_ptr(), x.data_ptr(), y.data_ptr(),
     )  # fmt: skip
-    return y if KERNEL.call(ctypes.addressof(job)) else None  # type: ignore[arg-type]
+    return y.to(wanted) if KERNEL.call(ctypes.addressof(job)) else None
 
 
 def result_size(size: tuple[int, int], up_taps: int, down_taps: int, rates: Sequence[int]) -> tuple[int, int]:
