@@ -56,6 +56,8 @@ def ready(path: Path, progress: Progress | None = None) -> Path:
 def _ready(path: Path, progress: Progress) -> Path:
     if path.is_dir():
         raise Refused("a folder. Name the model file inside it.")
+    if path.exists() and not path.is_file():  # a pipe would be waited for without end
+        raise Refused("a device or a pipe, not a file. Name a file.")
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())

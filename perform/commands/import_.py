@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def run(parsed: argparse.Namespace) -> None:
         made = _put(made, parsed.out)
     elif made != source:
         print(f"kept in      {importing.cache_folder()}")
-    print(f"play it      perform play --model {parsed.out or source}")
+    print(f"play it      perform play --model {shlex.quote(str(made if parsed.out else source))}")
 
 
 def lines(header: Header) -> list[str]:

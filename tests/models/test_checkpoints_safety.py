@@ -1,5 +1,6 @@
 """Nothing that a file asks for is run, imported, opened or set; and what a file can cost has limits."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,21 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PERFORM_CACHE", str(tmp_path / "file"))
     with pytest.raises(Refused, match=r"cache .* cannot be written .* PERFORM_CACHE"):
         importing.ready(GOLDEN / "official" / "sg3-t.pkl")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk() -> None:
+    source = GOLDEN / "official" / "sg2ada-cond.pkl"
+    words = r"cannot be written \(No space left on device\)\. Make room"
+    with source.open("rb") as file, Path("/dev/full").open("wb") as full, pytest.raises(Refused, match=words):
+        importing._run(file, source.name, full, lambda _: None)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pkl")
+    with pytest.raises(Refused, match=r"pipe\.pkl: a device or a pipe"):
+        models.load(tmp_path / "pipe.pkl")
 
 
 def test_a_damaged_conversion_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
