@@ -19,7 +19,7 @@ from perform.control.keyboard import Keyboard, help_lines, show_knobs
 from perform.control.lfo import Lfos, lfo_knobs
 from perform.control.midi import MidiSource
 from perform.control.osc import OscSource
-from perform.engine import assets
+from perform.engine import assets, settings
 from perform.engine import preset as presets
 from perform.engine.beat import beat_knobs
 from perform.engine.clock import Clock, Tick, WallClock, machine_time
@@ -31,7 +31,7 @@ from perform.engine.loop import Engine
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.pose import label_knobs, pose_knobs
-from perform.engine.problems import Problems
+from perform.engine.problems import Problems, UserError
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
@@ -161,6 +161,14 @@ class Show:
         if self.options.record is not None:
             self.tape.start(self.options.record)
 
+    def settle_in(self) -> None:
+        """What belongs to the place: the numbers in the user's settings. Live only; a film is the same everywhere."""
+        try:
+            for name, value in settings.load().items():
+                self.parameters.set(name, value)
+        except UserError as error:
+            self.problems.report("settings", str(error))
+
     def going(self, tick: Tick) -> bool:
         """Between two frames: the window's keys, the HUD's figures; whether the show goes on."""
         for name, mods, action in self.wall.keys():  # noqa: SIM118 - not a dict's
@@ -249,6 +257,7 @@ def open_show(options: Options) -> Iterator[Show]:
         patience(wall.ctx).between = show.engine.attend
     try:
         show.begin()
+        show.settle_in()
         show.engine.step()
         yield show
     finally:
