@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bpm", type=positive, default=100.0, help="tempo of the clicks")
     parser.add_argument(
         "--microphone", nargs="?", const="", metavar="INPUT",
-        help="measure the way of the sound instead: clicks out of the loudspeaker, in through this (or the default) input",
+        help="measure the way of the sound instead, from the loudspeaker to this (or the default) input",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The offset of the beat: by eye on the test screen, by ear through a loop of the sound server, kept for the next show."""
+"""The offset of the beat: by eye on the test screen, by ear through a sound server, kept for the next show."""
 
 from __future__ import annotations
 
