@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from models.checkpoints import Refused, sandbox
-from models.checkpoints.sealed import printable
+from models.checkpoints.sealed import MOST_WORDS, printable
 
 if TYPE_CHECKING:
     from models.checkpoints.converted import Arrays, Converted
@@ -27,7 +27,6 @@ SECONDS = 120  # on the processor; the largest checkpoints take about five
 FORMAT = 1  # as models.checkpoints.io, which would import more than is wanted here
 KINDS = {"float32": "F32", "float16": "F16", "float64": "F64"}
 NEEDED = ("models.checkpoints.containers", "numpy.random")  # all that reading needs, while files can be opened
-MOST_WORDS = 400
 PIECE = 1 << 24  # bytes hashed or written at a time
 
 

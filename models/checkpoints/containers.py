@@ -8,7 +8,7 @@ from models.checkpoints import Refused
 from models.checkpoints.converted import Converted
 from models.checkpoints.formats import formats
 from models.checkpoints.nodes import KNOWN
-from models.checkpoints.sealed import Name, Opaque, printable
+from models.checkpoints.sealed import MOST_WORDS, Name, Opaque, printable
 from models.checkpoints.streams import LEGACY_HEAD, read_legacy, read_plain, read_zip
 
 HEAD = 512  # bytes that `kind` wants
@@ -73,8 +73,11 @@ def read(data: memoryview, progress: Callable[[float], None] | None = None) -> C
     container = kind(bytes(data[:HEAD]))
     if container == "safetensors":
         raise Refused("safetensors, which need no conversion.")
-    value, foreign = {"zip": read_zip, "legacy": read_legacy, "pickle": read_plain}[container](data, progress)
-    return network(value, foreign)
+    try:
+        value, foreign = {"zip": read_zip, "legacy": read_legacy, "pickle": read_plain}[container](data, progress)
+        return network(value, foreign)
+    except Refused as error:  # parts of the message come from the file
+        raise Refused(printable(str(error), MOST_WORDS)) from error
 
 
 def network(value: object, foreign: set[Name]) -> Converted:

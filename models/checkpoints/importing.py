@@ -21,14 +21,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from models.checkpoints import Refused, child, containers, io, sandbox
-from models.checkpoints.sealed import printable
+from models.checkpoints.sealed import MOST_WORDS, printable
 
 Progress = Callable[[float], None]
 
 MOST_BYTES = 3_000_000_000
 SECONDS = 300.0  # that a conversion may take; the largest take a few
 PIECE = 1 << 24
-MOST_WORDS = 600
 KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")  # of the environment, for the child
 
 

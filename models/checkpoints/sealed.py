@@ -39,6 +39,9 @@ class Inert:
         raise Refused(DAMAGED.format("a state where none belongs"))
 
 
+MOST_WORDS = 500  # of a message; a person reads it in the dark
+
+
 def printable(text: str, most: int = 120) -> str:
     """Text out of a file for a person: not too long, and without characters that would play tricks on a terminal."""
     shown = "".join(c if c.isprintable() else "?" for c in text[:most])

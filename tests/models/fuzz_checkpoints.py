@@ -228,7 +228,8 @@ def fuzz(first: int, count: int) -> dict[str, int]:
             raise AssertionError(f"mutation {number} ({len(data)} bytes): {error!r}") from error
         spent = time.process_time() - start
         assert spent < TOO_LONG, f"mutation {number} took {spent:.1f} s"
-        assert len(said) < 1000, f"mutation {number} is refused at too great length"
+        assert len(said) <= 503, f"mutation {number} is refused at too great length"
+        assert said.isprintable(), f"mutation {number} is refused with {said!r}"
         tally["read" if said == "read" else "refused"] += 1
         tally["longest ms"] = max(tally["longest ms"], round(1000 * spent))
     return tally

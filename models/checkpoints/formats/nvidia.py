@@ -189,7 +189,8 @@ def _stylegan3(
     if abs(rate - 0.01) > 1e-9:
         raise Refused(f"its mapping learns at {rate:g} times the rate. Only 0.01 can be played exactly.")
     names = synthesis.state["layer_names"]
-    if not (isinstance(names, list) and 2 <= len(names) <= MOST_LAYERS and all(isinstance(n, str) for n in names)):
+    named = isinstance(names, list) and all(isinstance(n, str) and 0 < len(n) < 40 and "." not in n for n in names)
+    if not named or not 2 <= len(set(names)) == len(names) <= MOST_LAYERS:
         raise damaged("no layer_names")
     source = child(synthesis, "input")
     if dense(held, "synthesis.input.affine.", child(source, "affine"), "linear") != 1:
@@ -222,7 +223,7 @@ def _stylegan3(
 def _layer3(held: dict[str, Tensor], name: str, layer: Node) -> dict[str, Any]:
     """One entry of `layers` in the configuration."""
     if dense(held, f"synthesis.{name}.affine.", child(layer, "affine"), "linear") != 1:
-        raise Refused(f"its {name[:40]} has a learning-rate multiplier. Only 1 can be played exactly.")
+        raise Refused(f"its {name} has a learning-rate multiplier. Only 1 can be played exactly.")
     padding, is_torgb = attribute(layer, "padding"), attribute(layer, "is_torgb")
     whole = (
         isinstance(padding, list) and len(padding) == 4 and all(type(n) is int and abs(n) < 1 << 12 for n in padding)
@@ -247,7 +248,7 @@ def _chain(config: dict[str, Any]) -> None:
     channels, size = config["input"]["channels"], config["input"]["size"]
     for layer in layers:
         if layer["in_channels"] != channels or layer["in_size"] != size:
-            raise damaged(f"a layer {layer['name'][:40]} that does not take what comes before it")
+            raise damaged(f"a layer {layer['name']} that does not take what comes before it")
         channels, size = layer["out_channels"], layer["out_size"]
     if channels != config["img_channels"] or size != [config["img_resolution"]] * 2:
         raise damaged("layers that do not end in the picture")
