@@ -82,12 +82,18 @@ class Readout:
         return [
             Line(self._director.playing.name or "perform"),
             Line("preset", self._director.name),
-            Line("model", f"{self._playing()} · {self._loader.device or 'cpu'} · {self._stage.texture.path}"),
+            Line(
+                "model",
+                f"{self._playing()} · {self._loader.device or 'cpu'} · {self._stage.texture.path}",
+            ),
             Line("tempo", f"{engine.signals.get('beat.bpm'):.1f} bpm"),
             Line("picture", f"{1.0 / max(frames.median, 1e-6):.0f} fps", tuple(frames.recent()[-56:] * 1e3), 34.0),
             Line("frame time", both(frames)),
             Line("control to photon", both(latency) if latency.count else "no hand yet"),
-            Line("generator", f"{self.generator_fps:.0f} fps · {engine.worker.gauge.median * 1e3:.0f} ms"),
+            Line(
+                "generator",
+                f"{self.generator_fps:.0f} fps · {engine.worker.gauge.median * 1e3:.0f} ms · {self._loader.manner}",
+            ),
             Line("sound", health.text),
             Line("", f"{health.overflows} overflows · {health.latency_ms:.1f} ms late"),
             *(Line("hands" if i == 0 else "", hand.describe()) for i, hand in enumerate(self._hands)),

@@ -60,7 +60,8 @@ class CapturedForm:
             for _ in range(WARM_UP):
                 self._picture()
         torch.cuda.current_stream().wait_stream(beside)
-        with torch.cuda.graph(self._graph):
+        # "thread_local": another network may be playing in its own thread meanwhile
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             image = self._picture()
         type(self).captures += 1
         return image

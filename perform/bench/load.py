@@ -34,7 +34,7 @@ class Watch:
         now = machine_time()
         if self.phase in self.frames:
             self.frames[self.phase].append(tick.dt)
-        if self.phase == "settling" and show.worker.made > 20 and show.chain.ready and now - self.began > SETTLE:
+        if self.phase == "settling" and self._ready() and now - self.began > SETTLE:
             self._turn("before")
             self.began = now
         elif self.phase == "before" and now - self.began > BEFORE:
@@ -49,6 +49,9 @@ class Watch:
             return False
         failed = "model" in show.problems.current
         return show.going(tick) and not failed and now - self.began < LONGEST
+
+    def _ready(self) -> bool:
+        return self.show.worker.made > 20 and self.show.chain.ready and not self.show.loader.quickening
 
     def _turn(self, phase: str) -> None:
         gaps = getattr(self.show.worker, "gaps", Gauge())

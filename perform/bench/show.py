@@ -41,7 +41,8 @@ def bench_show(options: Options, seconds: float, hand_rate: float = 7.0) -> list
 
         def going(tick: Tick) -> bool:
             nonlocal hand, counted, made
-            if not counted and (show.worker.made > 5 and show.chain.ready and machine_time() - began > SETTLE):
+            ready = show.worker.made > 5 and show.chain.ready and not show.loader.quickening
+            if not counted and ready and machine_time() - began > SETTLE:
                 show.engine.frame_times, show.engine.own_time = Gauge(8192), Gauge(8192)
                 show.engine.latency.gauge, show.worker.gauge = Gauge(8192), Gauge(8192)
                 counted, made = tick.time, show.worker.made
@@ -64,6 +65,7 @@ def _row(show: Show, lasted: float, made: int) -> Row:
     limit = worker.gauge.median + frames.median + 0.010
     return {
         "model": show.loader.loaded,
+        "manner": show.loader.manner,
         "preset": show.director.name,
         "wall": show.wall.name,
         "picture_fps": round(frames.count / lasted, 1),

@@ -43,6 +43,11 @@ class Decks:
         a, b = (deck and deck.resolution for deck in self._decks)
         return f"{a} beside {b} pixels, mixed at the larger" if a and b and a != b else ""
 
+    def manner(self, mix: float) -> str:
+        """How the model that is seen most is computed, in two words."""
+        deck = self._decks[mix > 0.5] or self._decks[0]
+        return deck.manner if deck else ""
+
     @property
     def name(self) -> str:
         """Both names in one."""

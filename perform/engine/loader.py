@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("perform")
 
+SETTLE = 5.0  # seconds that a model plays before a compiler begins to work beside it
 NICENESS = 10  # of the loader's thread: the picture goes first
 PATIENCE = 1.0  # seconds before the performer is told that both decks are in use
 LOOK = 0.05  # seconds between two looks whether a deck is free
@@ -57,6 +58,9 @@ class Arrival:
 class Loader:
     """Loads models for one worker onto one device ("cpu", "cuda", "mps", or "" for the best there is).
 
+    Some seconds after a model has come in it is compiled, in a thread and a child of their own, while it plays; the
+    compiled form then takes over between two frames (`quickening` says that this is under way).
+
     `loading` is the name of what is on its way and `share` 0..1 how much of its conversion is done.
 
     `sample` is a request to warm up with, `mix` reads the fader between the decks. With `wait=True` (fixed clock)
@@ -76,14 +80,22 @@ class Loader:
         self._arrivals: Slot[Arrival] = Slot()
         self._wake = threading.Event()
         self._running = True
+        self.quickening = False
+        self._fresh: Slot[Deck] = Slot()
+        self._came = threading.Event()
         if not wait:
-            self._thread = threading.Thread(target=self._work, name="loader", daemon=True)
-            self._thread.start()
+            for work, name in ((self._work, "loader"), (self._quicken, "compiler")):
+                threading.Thread(target=work, name=name, daemon=True).start()
 
     @property
     def names(self) -> tuple[str, str]:
         """What is on deck A and deck B, "" where nothing is."""
         return self._decks.names if self._decks else ("", "")
+
+    @property
+    def manner(self) -> str:
+        """How the model on the wall is computed: "eager bfloat16", "compiled bfloat16"."""
+        return self._decks.manner(self._mix()) if self._decks else ""
 
     @property
     def loaded(self) -> str:
@@ -108,6 +120,22 @@ class Loader:
         """Take no more names; a load in progress is left to end with the program."""
         self._running = False
         self._wake.set()
+        self._came.set()
+
+    def _quicken(self) -> None:
+        """The thread that makes what plays faster, the newest deck first."""
+        while self._running:
+            self._came.wait()
+            self._came.clear()
+            deck = self._fresh.take()
+            if deck is None or self._came.wait(SETTLE):  # another one has come, or it is the end
+                continue
+            self.quickening = True
+            try:
+                deck.quicken()
+            except Exception as error:  # noqa: BLE001 - compilers fail in every way; the network plays on as it is
+                log.warning("%s", error)
+            self.quickening = False
 
     def _work(self) -> None:
         while self._running:
@@ -143,6 +171,10 @@ class Loader:
             gc.freeze()  # torch's hundred thousand objects stay: looking through them again would cost frames
             self._worker.install(decks)
         self._arrivals.put(Arrival(deck.name, place, onto_wall, decks.sizes()))
+        if not self._wait:
+            self.quickening = not deck.manner.startswith("compiled")
+            self._fresh.put(deck)
+            self._came.set()
         if deck.name == wish.name:
             self._problems.clear("model")
         log.info("model %s is on deck %s, on %s", deck.name, DECKS[place], deck.device)

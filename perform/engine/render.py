@@ -5,25 +5,21 @@ Imports torch, so it is imported only where a model is loaded, never on the way 
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
 
 import numpy as np
 import torch
 
+from models.forms import compile_form, load_cached
 from models.generators import Generator, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
 from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.walk import Array, Walker
-
-log = logging.getLogger("perform")
 
 STAGINGS = 3  # sets of moving numbers: one being written, two that an accelerator may still be reading
 
@@ -51,7 +47,11 @@ Synthesize = Callable[[Moving], torch.Tensor]
 
 
 class Deck:
-    """Plays one model. Generator thread only. `fast` is for a live show on a processor: see `in_one_call`."""
+    """Plays one model. `picture` belongs to the generator's thread; it is made, and made faster, by the loader's.
+
+    `fast` is for a live show: bfloat16 where the device multiplies it natively (a picture 0.006 rms away), and the
+    compiled form where there is one; without it every picture is the eager float32 one. `manner` says which plays.
+    """
 
     def __init__(self, generator: Generator, name: str, *, fast: bool = False) -> None:
         self.name, self.resolution = name, generator.img_resolution
@@ -67,8 +67,33 @@ class Deck:
         self._vector = self._stagings[0] if self._device.type == "cpu" else self._stagings[0].to(self._device)
         self._moving = Moving.of(self._vector, generator.num_ws)
         self._synthesize = plain(generator)
-        if fast and self._device.type == "cpu":
-            self._synthesize = in_one_call(generator, self._moving)
+        self._dtype, self.manner = "float32", "eager float32"
+        self._brings_code = hasattr(generator, "prepare")
+        if hasattr(generator, "prepare"):
+            generator.prepare()
+        if fast:
+            self._dtype = "bfloat16" if on_card or has_fast_bf16() else "float32"
+            self._begin_fast(generator)
+
+    def _begin_fast(self, generator: Generator) -> None:
+        """As fast as it can be had at once. A card's graph is captured here, before the network plays."""
+        form = captured(generator, self._dtype) if self._device.type == "cuda" else load_cached(generator, self._dtype)
+        if form is not None:
+            self._play(form)
+        else:
+            generator.compute_dtype = getattr(torch, self._dtype)
+            self.manner = f"eager {self._dtype}"
+
+    def quicken(self) -> None:
+        """Compile the network, and play it so from the next frame on. Blocks, for a minute the first time.
+
+        Raises models.forms.Unavailable with the reason and the remedy; then it plays on as it is.
+        """
+        if self._device.type == "cpu" and not self.manner.startswith("compiled") and not self._brings_code:
+            self._play(compile_form(self._generator, self._dtype))
+
+    def _play(self, form: Callable[..., torch.Tensor]) -> None:
+        self._synthesize, self.manner = compiled(form), f"compiled {self._dtype}"
 
     @torch.inference_mode()
     def picture(self, request: Request) -> torch.Tensor:
@@ -120,38 +145,16 @@ def plain(generator: Generator) -> Synthesize:
     return lambda now: call(now.w, noise_strength=now.noise_strength, transform=now.transform)
 
 
-def in_one_call(generator: Generator, moving: Moving) -> Synthesize:
-    """The network as one call that needs the interpreter's lock once instead of at each of its three hundred steps.
-
-    Beside a thread that paints in software, those are three hundred waits: on two cores a frame went from 24 ms to 17.
-    bfloat16 is taken where the processor multiplies it natively (a picture 0.006 rms away). Tracing takes a second, in
-    the loader's thread; a network that cannot be traced plays as it is.
-    """
-    if has_fast_bf16():
-        generator.compute_dtype = torch.bfloat16
-    eager = plain(generator)
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # shapes are constants here, on purpose
-            example = (moving.w, moving.noise_strength, moving.anchor, moving.transform)
-            traced: Any = torch.jit.freeze(
-                torch.jit.trace(_Network(eager).eval(), tuple(x.clone() for x in example))  # type: ignore[no-untyped-call]
-            )
-    except (RuntimeError, AttributeError, SystemError, Warning) as error:  # a warning that another thread made an error
-        log.info("%s cannot be traced (%s) and plays as it is", generator.architecture, error)
-        return eager
-    return lambda now: traced(now.w, now.noise_strength, now.anchor, now.transform)
+def compiled(form: Callable[..., torch.Tensor]) -> Synthesize:
+    """The network as a form of `models.forms`: one call, which leaves the interpreter to the other threads."""
+    return lambda now: form(now.w, noise_strength=now.noise_strength, transform=now.transform)
 
 
-class _Network(torch.nn.Module):
-    """What `torch.jit.trace` wants: a module around a function."""
+def captured(generator: Generator, dtype: str) -> Callable[..., torch.Tensor]:
+    """The network as one CUDA graph, captured now."""
+    from models.forms.cuda import CapturedForm
 
-    def __init__(self, synthesize: Synthesize) -> None:
-        super().__init__()
-        self._synthesize = synthesize
-
-    def forward(self, *moving: torch.Tensor) -> torch.Tensor:
-        return self._synthesize(Moving(*moving))
+    return CapturedForm(generator, dtype)
 
 
 def leave_room() -> None:

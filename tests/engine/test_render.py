@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 import models
+from models.forms import Unavailable
+from models.forms.form import compiler
 from models.generators import build
 from perform.engine.clock import FixedClock, Tick
 from perform.engine.decks import Decks
@@ -82,15 +86,35 @@ def _has_cuda() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def test_a_network_that_cannot_be_traced_plays_as_it_is(
-    parameters: Parameters, monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_cannot_be_compiled_says_so_and_plays_as_it_is(
+    parameters: Parameters, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise SystemError("returned a result with an exception set")
+    monkeypatch.setenv("PERFORM_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    deck = Deck(models.load("first-light"), "first-light", fast=True)
+    with pytest.raises(Unavailable, match=r"apt install g\+\+"):
+        deck.quicken()
+    assert deck.manner.startswith("eager")
+    assert deck.picture(request(parameters, 0.0)).std() > 0.1
 
-    monkeypatch.setattr(torch.jit, "trace", refuse)
-    renderer = playing("first-light", fast=True)
-    assert renderer.render(request(parameters, 0.0)).pixels.std() > 1
+
+def test_a_deck_that_was_compiled_plays_the_same_picture(
+    parameters: Parameters, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And the next deck of this topology, with other weights, is compiled from the start."""
+    if compiler() is None:
+        pytest.skip("no C++ compiler")
+    monkeypatch.setenv("PERFORM_CACHE", str(tmp_path))
+    settings = {"z_dim": 16, "w_dim": 16, "img_resolution": 8, "channel_base": 128, "channel_max": 16}
+    deck = Deck(build("stylegan2", settings), "small", fast=True)
+    before = deck.picture(request(parameters, 0.7)).clone()
+    deck.quicken()
+    assert deck.manner.startswith("compiled")
+    assert (deck.picture(request(parameters, 0.7)) - before).square().mean().sqrt() < 0.02
+    network = build("stylegan2", settings)
+    assert Deck(network, "other", fast=True).manner == deck.manner
+    assert Deck(network, "other").manner == "eager float32"
 
 
 def deck_of(architecture: str, settings: dict[str, object]) -> Decks:
