@@ -25,7 +25,7 @@ SKIRT = 2  # pixels that are wrapped round before a layer, more than any of its 
 class Enlarge:
     """How the map after the block of `layer` (a bR.conv1) is made larger, along x and y.
 
-    First it is stretched by `stretch`, then padded by repeating its border, `pad` of its size on each side (the
+    First it is stretched by `stretch`, then padded by repeating its border, half of `pad` of its size on each side (the
     author's "resize"), then repeated `tile` times. `wrap`: from there on what leaves on one side comes in on the
     other, so the picture tiles without a seam. `seam` is the share of a latent's stretch in which it gives way to its
     neighbour.
@@ -157,7 +157,7 @@ class _Walk:
         size = [max(1, round(height * plan.stretch_y)), max(1, round(width * plan.stretch_x))]
         if size != [height, width]:
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=False)
-        across, down = round(plan.pad_x * size[1]), round(plan.pad_y * size[0])
+        across, down = int(size[1] * plan.pad_x / 2), int(size[0] * plan.pad_y / 2)
         x = F.pad(x, (across, across, down, down), mode="replicate")
         self.one = (x.shape[2], x.shape[3])
         x = x.repeat(1, 1, plan.tile_y, plan.tile_x)
