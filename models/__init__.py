@@ -22,8 +22,19 @@ def shipped() -> dict[str, Path]:
         return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
 
 
+def imported() -> dict[str, Path]:
+    """The converted checkpoints in the user's cache, by the name of the file that each was made from (no suffix): names
+    that `load` knows too, after the shipped ones. A few small reads; imports no torch.
+    """
+    from models.checkpoints import importing
+
+    return importing.kept()
+
+
 def available() -> dict[str, str]:
-    """Every name that `load` knows, with one line of description. Costs a few small reads; imports no torch."""
+    """Every name that `load` knows on any machine, with one line of description. Costs a few small reads; imports no
+    torch.
+    """
     from models.checkpoints import Refused
     from models.checkpoints.io import read_header
 
@@ -37,7 +48,8 @@ def available() -> dict[str, str]:
 
 
 def load(name_or_path: str | Path, device: str = "cpu", progress: Callable[[float], None] | None = None) -> Generator:
-    """A network by the name of a shipped one (see `available`) or by the path of any supported checkpoint.
+    """A network by the name of a shipped one (see `available`), by the path of any supported checkpoint, or by the name
+    of one that was loaded from a path before (see `imported`).
 
         g = load("any-supported-file")
         w = g.map(z, c=None, truncation_psi=0.7, truncation_cutoff=None)   # [N, z_dim] -> [N, num_ws, w_dim]
@@ -62,7 +74,9 @@ def load(name_or_path: str | Path, device: str = "cpu", progress: Callable[[floa
     known = shipped()
     path = known.get(name, Path(name_or_path))
     if name not in known and not path.exists():
-        near = get_close_matches(name, [*known, *BUILT_IN], n=1)
+        if (kept := imported()).get(name):
+            return io.load(kept[name], name).to(device)
+        near = get_close_matches(name, [*known, *BUILT_IN, *kept], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Refused(f"{name}: neither a shipped model ({', '.join([*known, *BUILT_IN])}) nor a file.{hint}")
     return io.load(importing.ready(path, progress), path.name).to(device)

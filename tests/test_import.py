@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import models
-from models.checkpoints import io
+from models.checkpoints import Refused, io
 from perform.cli import main
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -69,6 +69,23 @@ def test_out_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixtur
     source = GOLDEN / "official" / "tf-skip.pkl"
     assert main(["import", str(source), "-o", str(tmp_path / "no" / "x.safetensors")]) == 2
     assert "name another place with -o" in capsys.readouterr().err
+
+
+def test_what_was_imported_has_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("sg3-t", "sg2ada-cond"):
+        copy = tmp_path / f"my {name}.pkl"
+        copy.write_bytes((GOLDEN / "official" / f"{name}.pkl").read_bytes())
+        assert main(["import", str(copy)]) == 0
+        copy.unlink()
+    assert set(models.imported()) == {"my sg3-t", "my sg2ada-cond"}
+    assert models.load("my sg3-t").architecture == "stylegan3"
+    with pytest.raises(Refused, match=r"Did you mean my sg3-t\?"):
+        models.load("my sg3-r")
+    capsys.readouterr()
+    assert main(["models"]) == 0
+    said = capsys.readouterr().out
+    assert "my sg3-t         StyleGAN3-T 32x32, labels: 2, imported" in said
+    assert "first-light" in said
 
 
 def test_ours_needs_no_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,18 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "perform" / "models"
 
 
+def kept() -> dict[str, Path]:
+    """Every conversion in the cache, by the name (without suffix) of the file it was made from; of several with one
+    name, the newest. A few small reads.
+    """
+    found: dict[str, Path] = {}
+    with suppress(OSError):
+        for path in sorted(cache_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns):
+            if _is_current(path):
+                found[Path(str(io.read_header(path).card["source"].get("file", ""))).stem or path.stem] = path
+    return found
+
+
 def ready(path: Path, progress: Progress | None = None) -> Path:
     """A safetensors file of ours for `path`: itself if it is one, else its conversion, made now if there is none.
 
