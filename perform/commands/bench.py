@@ -102,6 +102,12 @@ def _show(parsed: argparse.Namespace) -> Rows:
     return bench_show(_live(parsed), parsed.seconds)
 
 
+def _tones(_: argparse.Namespace) -> Rows:
+    from perform.bench.tones import bench_tones
+
+    return bench_tones()
+
+
 MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "ears": _ears,
     "engine": _engine,
@@ -111,4 +117,5 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "osc": _osc,
     "show": _show,
     "startup": _startup,
+    "tones": _tones,
 }

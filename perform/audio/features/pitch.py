@@ -22,7 +22,8 @@ SIGNALS = (
 )
 
 _WINDOW = 0.043  # seconds: two periods of 47 Hz
-_ENOUGH, _KEY = 0.5, 0.88
+_ENOUGH, _CLEAR, _KEY = 0.5, 0.85, 0.88
+_SEMITONE = 1.0 / 60.0
 
 
 def pitch_of(hertz: float) -> float:
@@ -45,8 +46,7 @@ class Feature:
         self._count = int(2 ** round(math.log2(_WINDOW * rate)))
         self._lags = min(int(rate / LOWEST * 1.06) + 2, self._count // 2 + 1)
         self._first = max(2, int(rate / HIGHEST * 0.94))
-        self._pitch = 0.0
-        self._recent = [0.0, 0.0, 0.0]
+        self._pitch = self._before = 0.0
         self._sure = Follower(0.02, 0.06, hop.dt * EVERY)
         self._fade = Follower(0.0, 0.5, hop.dt * EVERY)
         self._said = (0.0, 0.0)
@@ -60,13 +60,15 @@ class Feature:
         lag, clarity = (0.0, 0.0) if hop.silent else self._search(hop.tones.buffer[-self._count :])
         if clarity > _ENOUGH:
             pitch = pitch_of(self._rate / lag)
-            self._recent = [*self._recent[1:], pitch]
-            self._pitch = sorted(self._recent)[1] if min(self._recent) > 0.0 else pitch
+            near = abs(pitch - self._before) < _SEMITONE
+            if clarity > _CLEAR or near or self._pitch <= 0.0:  # else a leap, and nothing but this look speaks for it
+                self._pitch = pitch
+            self._before = pitch
         sure = self._sure.step(min(clarity, 1.0))
         here = self._fade.step(0.0 if hop.silent else 1.0)
         value = self._pitch * here
-        if hop.silent and here < 0.01:
-            self._recent = [0.0, 0.0, 0.0]
+        if here < 0.01:
+            self._pitch = self._before = 0.0
         return value if here > 0.01 else 0.0, sure if sure > 1e-3 else 0.0
 
     def _search(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[float, float]:
