@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -85,8 +86,17 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+def leave_with(parent: int) -> None:
+    """End this process when the one that asked is gone: a show that was closed leaves no compiler behind."""
+    pause = threading.Event()
+    while os.getppid() == parent:
+        pause.wait(1.0)
+    os._exit(1)
+
+
 def main() -> int:
     """The child's whole life."""
+    threading.Thread(target=leave_with, args=[os.getppid()], daemon=True).start()
     request = json.load(sys.stdin)
     if hasattr(os, "nice"):
         os.nice(10)

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,15 @@ def _source(architecture: str) -> str:
         for path in [place] if place.is_file() else sorted(place.glob("*/*.py")):
             total.update(path.read_bytes())
     return total.hexdigest()
+
+
+def sweep(beside: Path) -> None:
+    """Remove what compilers left that were killed: folders like the new one `beside`, an hour older than it."""
+    now = beside.stat().st_mtime
+    for left in beside.parent.glob("part-*"):
+        with suppress(OSError):
+            if left.stat().st_mtime < now - 3600:
+                shutil.rmtree(left)
 
 
 def make_room() -> Path:

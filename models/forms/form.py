@@ -160,6 +160,7 @@ def compile_form(
     request = request_of(generator, dtype, cuts)
     target = cache.folder_of(request)
     with tempfile.TemporaryDirectory(prefix="part-", dir=cache.make_room(), ignore_cleanup_errors=True) as beside:
+        cache.sweep(Path(beside))
         made = Path(beside) / "form"
         made.mkdir()
         _run_child({**request, "folder": str(made)}, Path(beside), progress)

@@ -28,6 +28,9 @@ VIEWS = {
     "aten.alias.default", "aten.reshape.default",
 }  # fmt: skip
 
+DEAR = {"aten.rsqrt.default", "aten.sqrt.default", "aten.exp.default", "aten.div.Tensor", "aten.reciprocal.default"}
+FEW = 65536  # numbers: what is larger is no factor of channels
+
 
 @torch.library.custom_op("perform::cut", mutates_args=())
 def cut(x: Tensor, layer: str) -> Tensor:
@@ -97,6 +100,7 @@ def parts(generator: Generator, cuts: Sequence[str] = ()) -> Parts:
         onednn.teach_shapes()
         onednn.pack_convolutions(graph, still)
     _let_views_move(graph, still)
+    _compute_once(graph, still)
     return _split(graph, weights, constants, still, ["w", "noise_strength", *moving])
 
 
@@ -126,6 +130,24 @@ def _let_views_move(graph: fx.Graph, still: set[fx.Node]) -> None:
         moves = any(user not in still for user in node.users)
         if node in still and node.op == "call_function" and str(node.target) in VIEWS and moves:
             still.discard(node)
+
+
+def _compute_once(graph: fx.Graph, still: set[fx.Node]) -> None:
+    """Small results of dear functions are kept instead of worked out again for every pixel that they scale.
+
+    The compiler fuses 1 / sqrt of a layer's demodulation into the pass over its activations (0.66 ms of a frame of 8.2
+    at 8 x 256 x 256); reading it through explicit strides makes it a tensor of its own.
+    """
+    for node in list(graph.nodes):
+        value = node.meta.get("val")
+        if node in still or str(node.target) not in DEAR or not isinstance(value, Tensor) or value.numel() > FEW:
+            continue
+        with graph.inserting_after(node):
+            kept = graph.call_function(
+                torch.ops.aten.as_strided.default, (node, list(value.shape), list(value.stride()))
+            )
+        kept.meta = dict(node.meta)
+        node.replace_all_uses_with(kept, delete_user_cb=lambda user, kept=kept: user is not kept)
 
 
 def _split(
