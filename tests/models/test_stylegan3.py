@@ -244,6 +244,16 @@ def test_without_a_compiler_it_plays_and_says_so(
         assert torch.isfinite(g.synthesize(latent(g))).all()
 
 
+def test_a_damaged_library_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    damaged = tmp_path / "filtered_lrelu-0.so"
+    damaged.write_bytes(b"not machine code")
+    kernel = native.Kernel()
+    monkeypatch.setattr(native, "_compiled", lambda: damaged)
+    assert not kernel.prepare()
+    assert "is damaged" in kernel.problem
+    assert not damaged.exists()
+
+
 def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """The configuration with one entry set, or taken away."""
     *way, last = path.split("/")

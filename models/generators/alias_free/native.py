@@ -21,6 +21,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -72,7 +73,7 @@ class Kernel:
         with self._lock:
             if self.call is None:
                 try:
-                    function = ctypes.CDLL(str(_compiled())).filtered_lrelu
+                    function = _loaded(_compiled())
                 except (OSError, subprocess.SubprocessError) as error:
                     self.problem = str(error)
                     log.info("StyleGAN3 plays without its compiled filters: %s", error)
@@ -134,6 +135,15 @@ def result_size(size: tuple[int, int], up_taps: int, down_taps: int, rates: Sequ
         for length, pad in zip(size, (y0 + y1, x0 + x1), strict=True)
     )
     return height, width
+
+
+def _loaded(library: Path) -> Any:
+    """The function in the library. OSError if it is damaged; then it is taken away, to be compiled anew next time."""
+    try:
+        return ctypes.CDLL(str(library)).filtered_lrelu
+    except (OSError, AttributeError) as error:
+        library.unlink(missing_ok=True)
+        raise OSError(f"{library} is damaged ({error}) and was taken away; it is made anew next time") from error
 
 
 def _compiled() -> Path:
