@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from models.generators import Generator
 
 THEIRS = ("dnnlib", "torch_utils", "training", "legacy")  # the checkout's top-level modules
+BASES = [base for k in range(4, 20) for base in (1 << k, 3 << (k - 1))]  # channel_base that people use
 HALF_RESOLUTIONS = 4  # how many of the highest resolutions the official code runs in float16 on a card
 
 Synthesize = Callable[["Tensor"], "Tensor"]
@@ -56,12 +58,24 @@ def _imported(checkout: Path) -> Iterator[Callable[[str], Any]]:
             del sys.modules[name]
 
     forget()
+    sys.modules.setdefault("pkg_resources", _versions())
     sys.path.insert(0, str(checkout.resolve()))
     try:
         yield importlib.import_module
     finally:
         sys.path.remove(str(checkout.resolve()))
+        if not hasattr(sys.modules["pkg_resources"], "__file__"):
+            del sys.modules["pkg_resources"]
         forget()
+
+
+def _versions() -> ModuleType:
+    """Stands for pkg_resources, which they compare versions with and which setuptools has no more."""
+    from torch.torch_version import TorchVersion
+
+    module = ModuleType("pkg_resources")
+    module.parse_version = TorchVersion  # type: ignore[attr-defined]
+    return module
 
 
 def _twin(ask: Callable[[str], Any], generator: Generator, half: int) -> Any:
@@ -92,9 +106,17 @@ def _twin(ask: Callable[[str], Any], generator: Generator, half: int) -> Any:
 
 def _stylegan2(config: dict[str, Any]) -> dict[str, Any]:
     """Their settings of the synthesis; ValueError for what they cannot do."""
-    if config["channels"] is not None or tuple(config["init_size"]) != (4, 4):
-        raise ValueError("the official StyleGAN2 has neither channels by resolution nor rectangular pictures")
-    return {name: config[name] for name in ("channel_base", "channel_max", "architecture", "conv_clamp")}
+    if tuple(config["init_size"]) != (4, 4):
+        raise ValueError("the official StyleGAN2 has no rectangular pictures")
+    said = {name: config[name] for name in ("channel_base", "channel_max", "architecture", "conv_clamp")}
+    if config["channels"] is None:
+        return said
+    widths = {int(resolution): width for resolution, width in config["channels"].items()}
+    top = max(widths.values())
+    bases = [base for base in BASES if all(min(base // r, top) == width for r, width in widths.items())]
+    if not bases:
+        raise ValueError("no channel_base of the official StyleGAN2 gives these channels")
+    return said | {"channel_base": bases[0], "channel_max": top}
 
 
 def _stylegan3(config: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +130,7 @@ def _stylegan3(config: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     def gives(base: int) -> list[int]:
         return [round(min(base / 2 / cutoff, top)) for cutoff in cutoffs]
 
-    bases = [base for k in range(8, 20) for base in (1 << k, 3 << (k - 1)) if gives(base) == widths]
+    bases = [base for base in BASES if gives(base) == widths]
     if not bases:
         raise ValueError("no channel_base of the official StyleGAN3 gives these widths")
     return {

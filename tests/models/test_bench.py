@@ -112,6 +112,11 @@ def test_what_the_official_code_cannot_be(checkout: Path, tmp_path: Path) -> Non
         official(tmp_path, build("stylegan2", small))
     with pytest.raises(ValueError, match="rectangular"):
         official(checkout, build("stylegan2", {**small, "init_size": [2, 4]}))
+    with pytest.raises(ValueError, match="no channel_base"):
+        official(checkout, build("stylegan2", {**small, "channels": {"4": 5, "8": 9, "16": 7}}))
+    w = torch.zeros(1, 6, 512)
+    as_a_checkpoint_says = build("stylegan2", {**small, "channels": {"4": 8, "8": 8, "16": 4}})
+    assert official(checkout, as_a_checkpoint_says)(w).shape == (1, 3, 16, 16)
     with pytest.raises(ValueError, match="no official cppn"):
         official(checkout, build("cppn", {}))
     with pytest.raises(ValueError, match="no family 'dcgan'"):
