@@ -53,13 +53,13 @@ class Levels:
 
     MEMORY, SLOTS = 4.0, 32
     HIGH, LOW = 0.85, 0.15
+    EVERY = 4  # hops between two steps of the glide
 
     def __init__(
         self, dt: float, least: Floats, low: Floats, high: Floats, floor: Floats, *, release: float = 0.09
     ) -> None:
         count = len(least)
         self._least, self._low, self._floor = (np.asarray(one, np.float32) for one in (least, low, floor))
-        self._scale = np.asarray(1.0 / (np.asarray(high) - self._low), np.float32)
         self._slot = max(1, round(self.MEMORY / self.SLOTS / dt))
         self._hops = self._filled = 0
         self._maxima = np.full((self.SLOTS, count), -np.inf, np.float32)
@@ -69,7 +69,11 @@ class Levels:
         self._aim = np.zeros((2, count), np.float32)
         self._met = np.zeros(count, np.bool_)
         self._all_met = False
-        self._glide, self._fall = np.float32(_share(0.2, dt)), np.float32(1.0 - _share(release, dt))
+        self._glide = np.float32(_share(0.2, self.EVERY * dt))
+        self._fall = np.float32(1.0 - _share(release, dt))
+        scale = 1.0 / (np.asarray(high) - self._low)  # levelled and raw are both numbers * gain + shift
+        self._gain = np.asarray(np.stack([1.0 / self._least, scale]), np.float32)
+        self._shift = np.asarray(np.stack([0.0 * scale, -self._low * scale]), np.float32)
         self._to = np.zeros((2, count), np.float32)
         self._out = np.zeros((2, count), np.float32)
 
@@ -81,21 +85,20 @@ class Levels:
         else:
             speaks = numbers > self._floor
             self._learn(numbers, speaks)
-            np.subtract(numbers, self._bottom, out=to[0])
-            to[0] /= np.maximum(self._top - self._bottom, self._least)
-            np.subtract(numbers, self._low, out=to[1])
-            to[1] *= self._scale
-            np.clip(to, 0.0, 1.0, out=to)
+            np.multiply(numbers, self._gain, out=to)
+            to += self._shift
             to *= speaks
+            np.maximum(to, 0.0, out=to)
+            np.minimum(to, 1.0, out=to)
         out -= to
         out *= self._fall
         np.maximum(out, 0.0, out=out)  # up at once
         out += to
-        out[out < 1e-4] = 0.0
+        out *= out >= 1e-4
         return out
 
     def _learn(self, numbers: Floats, speaks: NDArray[np.bool_]) -> None:
-        """Take the numbers into the present slot and let the range glide."""
+        """Take the numbers into the present slot; now and then let the range glide on."""
         if not self._all_met:
             self._meet(numbers, speaks)
         if speaks.all():
@@ -107,10 +110,8 @@ class Levels:
         self._hops += 1
         if self._hops % self._slot == 0:
             self._close_slot()
-        elif self._filled == 0:
-            np.maximum(self._aim[0], self._most, out=self._aim[0], where=self._met)
-        self._top += (self._aim[0] - self._top) * self._glide
-        self._bottom += (np.minimum(self._aim[1], self._top - self._least) - self._bottom) * self._glide
+        if self._hops % self.EVERY == 0:
+            self._move()
 
     def _meet(self, numbers: Floats, speaks: NDArray[np.bool_]) -> None:
         """The first word of a number: its range begins there."""
@@ -120,6 +121,17 @@ class Levels:
         for where, value in ((self._top, numbers), (self._bottom, numbers - self._least)):
             where[new] = value[new]
         self._aim[0, new], self._aim[1, new] = self._top[new], self._bottom[new]
+        self._move()
+
+    def _move(self) -> None:
+        """Let the range glide, and work out what it makes of a number."""
+        if self._filled == 0:
+            np.maximum(self._aim[0], self._most, out=self._aim[0], where=self._met)
+        self._top += (self._aim[0] - self._top) * self._glide
+        self._bottom += (np.minimum(self._aim[1], self._top - self._least) - self._bottom) * self._glide
+        np.divide(1.0, np.maximum(self._top - self._bottom, self._least), out=self._gain[0])
+        np.multiply(self._bottom, self._gain[0], out=self._shift[0])
+        np.negative(self._shift[0], out=self._shift[0])
 
     def _close_slot(self) -> None:
         """A slot is over: keep its extremes and take the percentiles anew. Slots in which a number said nothing do not

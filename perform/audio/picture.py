@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 LOWEST, HIGHEST = 30.0, 16000.0
 RANGE = 54.0  # dB from black to white
 TILT = 3.0  # dB an octave: music falls off about so, and its treble should be seen
-EVERY = 2  # hops
+EVERY = 3  # hops: as often as a wall is drawn
 
 
 def log_bank(hertz: Floats, bands: int = SPECTRUM, low: float = LOWEST, high: float = HIGHEST) -> Floats:
@@ -32,7 +32,7 @@ def log_bank(hertz: Floats, bands: int = SPECTRUM, low: float = LOWEST, high: fl
 
 
 class Pictures:
-    """Makes a `SoundPicture` every second hop. Of the ear's thread.
+    """Makes a `SoundPicture` every third hop (16 ms). Of the ear's thread.
 
     The loudest band of the last seconds is white, 54 dB below it black (one range for all bands, so that the shape of
     the sound stays true); a band rises at once and falls in 0.12 s. The wave is scaled by its own peak of late.

@@ -1,7 +1,7 @@
 """The sound once more, slower and longer: about 12 kHz and a third of a second, for what needs fine pitch.
 
 Chroma, key and pitch need bins of a few hertz and nothing above 5 kHz. So the sound is filtered and decimated as it
-comes (a windowed sinc as one small matrix), and every fourth hop (21 ms) the long spectrum may be asked for. Its window
+comes (a windowed sinc as one small matrix), and every eighth hop (43 ms) the long spectrum may be asked for. Its window
 rises slowly and falls in its last quarter, so that a new chord counts after some 90 ms and not after half a window.
 """
 
@@ -14,7 +14,8 @@ Floats = NDArray[np.float32]
 
 RATE = 12000.0  # about; the nearest power of two below the sample rate that is not above 1.4 of it
 SECONDS = 0.34
-EVERY = 4  # hops between two looks
+EVERY = 4  # hops between two looks for pitch
+EVERY_CHORD = 8  # and for chroma and key, on other hops, so that not all work falls on one
 A4 = 440.0
 
 
@@ -38,7 +39,9 @@ def chroma_bank(rate: float, window: int, octave: float = 5.0, width: float = 2.
 
 
 class Tones:
-    """The decimated sound and its long spectrum. `fresh` once in `EVERY` hops: look then, the rest of the hops pass.
+    """The decimated sound and its long spectrum.
+
+    `fresh` once in `EVERY` hops, `fresh_chord` once in `EVERY_CHORD`: look then at the sound, or at its spectrum.
 
     `rate` is the decimated one. `buffer` [window] holds the newest samples last; `hertz` [bins]. Of the ear's thread.
     """
@@ -51,7 +54,7 @@ class Tones:
         self.window = int(2 ** round(np.log2(SECONDS * self.rate)))
         self.hertz = np.arange(self.window // 2 + 1, dtype=np.float32) * np.float32(self.rate / self.window)
         self.buffer = np.zeros(self.window, np.float32)
-        self.fresh = False
+        self.fresh = self.fresh_chord = False
         self._new = size // factor
         self._factor = factor
         self._hops = 0
@@ -79,12 +82,13 @@ class Tones:
             np.matmul(self._sieve, tail, out=self.buffer[-new:])
         self._hops += 1
         self.fresh = self._hops % EVERY == 0
-        if self.fresh:
+        self.fresh_chord = self._hops % EVERY_CHORD == 2
+        if self.fresh_chord:
             self._power = self._chroma = None
 
     @property
     def power(self) -> Floats:
-        """The power [bins] at the last fresh hop; a full-scale sine has 1 at its bin."""
+        """The power [bins] at the last fresh chord; a full-scale sine has 1 at its bin."""
         if self._power is None:
             spectrum = np.fft.rfft(self.buffer * self._shape)
             self._power = np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
@@ -92,7 +96,7 @@ class Tones:
 
     @property
     def chroma(self) -> Floats:
-        """How strong each pitch class is at the last fresh hop, [12], C first, not scaled.
+        """How strong each pitch class is at the last fresh chord, [12], C first, not scaled.
 
         Only what stands out of its neighbourhood counts (noise and drums have no pitch class), by the square root of
         its magnitude, so that a bass note does not hide the chord.

@@ -6,7 +6,7 @@ import numpy as np
 
 from perform.audio.features import Signal
 from perform.audio.spectrum import Hop
-from perform.audio.tones import EVERY
+from perform.audio.tones import EVERY_CHORD
 
 NOTES = ("c", "cs", "d", "ds", "e", "f", "fs", "g", "gs", "a", "as", "b")
 SIGNALS = tuple(
@@ -23,11 +23,11 @@ class Feature:
 
     def __init__(self, hop: Hop) -> None:
         self._value = np.zeros(12, np.float32)
-        self._keep = np.float32(np.exp(-EVERY * hop.dt / 0.06))
+        self._keep = np.float32(np.exp(-EVERY_CHORD * hop.dt / 0.06))
         self._said: tuple[float, ...] = (0.0,) * 12
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        if hop.tones.fresh:
+        if hop.tones.fresh_chord:
             self._value *= self._keep
             if not hop.silent:
                 chroma = hop.tones.chroma

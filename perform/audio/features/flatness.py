@@ -33,7 +33,7 @@ class Feature:
         self._value = Follower(0.05, 0.05, _EVERY * hop.dt)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        if hop.count % _EVERY:
+        if hop.count % _EVERY != 1:
             return self._said
         target = 0.0
         if not hop.silent:

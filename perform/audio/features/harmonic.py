@@ -16,14 +16,14 @@ SIGNALS = (
     ),
 )
 
-_BANDS, _PAST, _WIDE, _EVERY = 104, 9, 9, 2
+_BANDS, _PAST, _WIDE, _EVERY = 104, 7, 9, 3
 _HIGHEST = 10000.0
 
 
 class Feature:
     """Harmonic-percussive separation by medians (FitzGerald 2010), causal: in each band the median of the last tenth of
     a second is what sustains; of each moment's median over neighbouring bands, what stands above that is what strikes.
-    Every second hop."""
+    Every third hop."""
 
     def __init__(self, hop: Hop) -> None:
         end = int(np.searchsorted(hop.hertz, _HIGHEST))

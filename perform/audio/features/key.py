@@ -7,7 +7,7 @@ import numpy as np
 from perform.audio.features import Signal
 from perform.audio.features.chroma import NOTES
 from perform.audio.spectrum import Hop
-from perform.audio.tones import EVERY
+from perform.audio.tones import EVERY_CHORD
 
 SIGNALS = (
     Signal(
@@ -42,7 +42,7 @@ class Feature:
     `PATIENCE` seconds before it is said."""
 
     def __init__(self, hop: Hop) -> None:
-        self._dt = EVERY * hop.dt
+        self._dt = EVERY_CHORD * hop.dt
         self._profiles = profiles()
         self._chroma = np.zeros(12, np.float32)
         self._heard = self._quiet = self._led = 0.0
@@ -50,7 +50,7 @@ class Feature:
         self._said = (0.0, 0.0, 0.0)
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        if hop.tones.fresh:
+        if hop.tones.fresh_chord:
             self._said = self._listen(hop)
         return self._said
 
