@@ -47,7 +47,10 @@ def playing(parser: argparse.ArgumentParser) -> None:
     """The arguments of a live show."""
     parser.add_argument("preset", nargs="?", default="first-light", help="a preset's name or file")
     parser.add_argument("--model", default="", help="a model's name or file, instead of the preset's")
-    parser.add_argument("--audio", metavar="DEVICE|FILE", help="sound input by name, a sound file, 'track' or 'none'")
+    parser.add_argument(
+        "--audio", metavar="DEVICE|FILE",
+        help="sound input by name (NAME:3,4 for these channels, NAME:mix for all), a sound file, 'track' or 'none'",
+    )  # fmt: skip
     parser.add_argument("--osc", metavar="HOST:PORT", default="0.0.0.0:9000", help="where to listen, or 'none'")
     parser.add_argument("--midi", metavar="PORT", default="", help="only this MIDI input, or 'none'; all by default")
     parser.add_argument("--window", type=size, default=(1280, 720), metavar="WxH")

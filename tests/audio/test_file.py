@@ -96,9 +96,9 @@ def test_six_channels_are_mixed_into_two_and_other_numbers_into_their_mean() -> 
     assert np.array_equal(stereo(np.tile(np.float32([1, 2, 6]), (2, 1))), np.full((2, 2), 3.0))
 
 
-@pytest.mark.parametrize("channels", [1, 2, 6])
-def test_three_hours_are_never_in_memory(tmp_path: Path, channels: int) -> None:
-    """A file with holes: 3 hours of 24-bit sound at 48 kHz (up to 9 GB as RF64) that takes no room on the disk."""
+def test_three_hours_are_never_in_memory(tmp_path: Path) -> None:
+    """A file with holes: 3 hours of 24-bit sound, six channels (9 GB, as RF64), that takes no room on the disk."""
+    channels = 6
     path = tmp_path / "night.wav"
     with soundfile.SoundFile(path, "w", 48000, channels, "PCM_24", format="RF64") as made:
         made.write(sine(48000, channels, 2.0))
@@ -112,7 +112,7 @@ def test_three_hours_are_never_in_memory(tmp_path: Path, channels: int) -> None:
     try:
         ear, clock = FileEar(path), FixedClock(10.0)
         assert ear.seconds == pytest.approx(3 * 3600)
-        frames = [{event.name: float(event.value) for event in ear.poll(clock.tick())} for _ in range(40)]
+        frames = [{event.name: float(event.value) for event in ear.poll(clock.tick())} for _ in range(30)]
         loud = [frame.get("audio.rms", 0.0) for frame in frames]
         feed = Feed(open_sound(path), loop=True, start=2 * 3600 * 48000)
         ear.close()
