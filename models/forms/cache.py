@@ -18,8 +18,7 @@ from typing import Any
 
 from models.forms import Unavailable
 
-# What a form depends on: how it is made, its architecture's file, and the folders beside that.
-SOURCES = ("forms/build.py", "forms/graph.py", "forms/onednn.py", "forms/pack.py", "generators/{}.py", "generators")
+SOURCES = ("build.py", "graph.py", "onednn.py", "pack.py")  # how a form is made
 
 
 def root() -> Path:
@@ -53,13 +52,14 @@ def _processor_flags() -> str:
 
 
 def _source(architecture: str) -> str:
-    """A hash of the code that makes the graph."""
+    """A hash of the code that makes the graph: ours, the architecture's file and the folders that it speaks of."""
+    own, networks = Path(__file__).parent, Path(__file__).parents[1] / "generators"
+    file = networks / f"{architecture}.py"
+    text = file.read_text(encoding="utf-8")
+    beside = [path for path in sorted(networks.glob("*/*.py")) if path.parent.name in text]
     total = hashlib.sha256()
-    package = Path(__file__).parent.parent
-    for name in SOURCES:
-        place = package / name.format(architecture)
-        for path in [place] if place.is_file() else sorted(place.glob("*/*.py")):
-            total.update(path.read_bytes())
+    for path in [*(own / name for name in SOURCES), file, *beside]:
+        total.update(path.read_bytes())
     return total.hexdigest()
 
 
