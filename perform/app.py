@@ -46,7 +46,7 @@ from perform.tape import Tape
 
 log = logging.getLogger("perform")
 
-SOFTWARE_HEIGHT, SOFTWARE_FPS = 216, 32.0  # what software GL can paint beside a network on two cores
+SOFTWARE_HEIGHT, SOFTWARE_FPS = 180, 32.0  # what software GL can paint beside a network on two cores
 SWITCH_INTERVAL = 0.0005  # seconds: at Python's default of 5 ms one busy thread costs a quarter of the audio
 
 
