@@ -37,34 +37,63 @@ def pixels(x: Tensor) -> tuple[Tensor, Tensor]:
     return _axis(x.shape[3], x.device)[None, :], _axis(x.shape[2], x.device)[:, None]
 
 
-def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0) -> Tensor:
-    """x [N, C, H, W] with each pixel fetched from column `px` and row `py`, both broadcastable to [H, W].
+def outside(edge: float) -> dict[str, str]:
+    """The argument `border` of `resample` for an edge that the host knows."""
+    return {"border": "nothing" if edge == 0 else "mirror" if edge == 1 else "mixed"}
 
-    `edge` 0..1 is the strength of what lies outside: 0 is nothing, 1 the map mirrored at its outer pixels.
+
+def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0, border: str = "mixed") -> Tensor:
+    """x [N, C, H, W] with each pixel fetched from column `px` [1 or H, W] and row `py` [H, 1 or W].
+
+    `edge` 0..1 is the strength of what lies outside: 0 is nothing, 1 the map mirrored at its outer pixels. Where the
+    host knows it to be 0 or 1, `border` "nothing" or "mirror" is quicker, with the same result.
     """
     n, c, h, w = x.shape
-    left, right, near_x, far_x = _taps(px, w, edge)
-    top, bottom, near_y, far_y = _taps(py, h, edge)
-    top, bottom = top * w, bottom * w
-    places = torch.stack((top + left, top + right, bottom + left, bottom + right), -1)
-    weights = torch.stack((near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
-    places, weights = places.expand(h, w, 4).reshape(-1, 4), weights.expand(h, w, 4).reshape(-1, 4)
-    if n > 1:
-        offsets = torch.arange(n, dtype=places.dtype, device=x.device) * (h * w)
-        places, weights = (places + offsets[:, None, None]).reshape(-1, 4), weights.repeat(n, 1)
-    table = x.permute(0, 2, 3, 1).reshape(-1, c)
-    fetched = F.embedding_bag(places, table, mode="sum", per_sample_weights=weights.to(x.dtype))
-    return fetched.view(n, h, w, c).permute(0, 3, 1, 2)
+    x0, x1, near_x, far_x = _taps(px, w, edge, border)
+    y0, y1, near_y, far_y = _taps(py, h, edge, border)
+    table = x.permute(0, 2, 3, 1)  # [N, H, W, C]
+    if px.shape[0] == 1 and py.shape[1] == 1:  # rows, then columns: less to fetch, and few places to work out
+        rows = _bag(table.reshape(n * h, w * c), torch.cat((y0, y1), 1), torch.cat((near_y, far_y), 1))
+        places = (_axis(h, x.device).int() * w)[:, None, None] + torch.stack((x0[0], x1[0]), 1)  # [H, W, 2]
+        weights = torch.stack((near_x[0], far_x[0]), 1).expand(h, w, 2)
+        made = _bag(rows.view(n * h * w, c), places.view(-1, 2), weights.reshape(-1, 2))
+    else:
+        top, bottom = y0 * w, y1 * w
+        places = torch.stack((top + x0, top + x1, bottom + x0, bottom + x1), -1)
+        weights = torch.stack((near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
+        made = _bag(table.reshape(n * h * w, c), places.view(-1, 4), weights.view(-1, 4))
+    return made.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-def _taps(p: Tensor, length: int, edge: Scalar) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _bag(table: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+    """The weighted sums of rows of each picture's part of a table, [N * R, K] and [R, taps] -> [N * R, K]."""
+    pictures = len(table) // len(places)
+    if pictures > 1:
+        offsets = torch.arange(pictures, dtype=places.dtype, device=table.device) * len(places)
+        places, weights = (places + offsets[:, None, None]).flatten(0, 1), weights.repeat(pictures, 1)
+    return F.embedding_bag(places, table, mode="sum", per_sample_weights=weights.to(table.dtype))
+
+
+def _taps(p: Tensor, length: int, edge: Scalar, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The two pixels beside each place, as indices, and their weights."""
-    p = (p.clamp(-FARTHEST, FARTHEST) * FINEST).round() / FINEST
+    if border == "mirror":
+        period = max(2 * (length - 1), 1)
+        p = p - period * (p / period).floor()
+        p = torch.minimum(p, period - p)
+    p = p.clamp(-1, length) if border == "nothing" else p.clamp(-FARTHEST, FARTHEST)
+    p = (p * FINEST).round_().mul_(1 / FINEST)
     first = p.floor()
-    share = p - first
+    share = p.sub_(first)
+    if border == "mirror":
+        index = first.to(torch.int32)
+        return index, (index + 1).clamp_(max=length - 1), 1 - share, share
     second = first + 1
-    near = (1 - share) * _inside(first, length, edge)
-    return _mirror(first, length), _mirror(second, length), near, share * _inside(second, length, edge)
+    if border == "nothing":
+        index, beside = first.clamp(0, length - 1), second.clamp(0, length - 1)
+        near, far = (1 - share) * (index == first), share * (beside == second)  # 0 for what lies outside
+        return index.to(torch.int32), beside.to(torch.int32), near, far
+    near, far = (1 - share) * _inside(first, length, edge), share * _inside(second, length, edge)
+    return _mirror(first, length), _mirror(second, length), near, far
 
 
 def _inside(p: Tensor, length: int, edge: Scalar) -> Tensor:

@@ -6,14 +6,15 @@ as 0-d tensors on x's device (or as Python floats): no branch on their values, n
 inside their spans give finite maps. Nothing depends on anything but the arguments.
 
 `NEUTRAL` names the knobs that, all at their defaults, make the function the identity, whatever the others say; it is
-empty where only a slot's amount of 0 does. A function may ask for more than knobs, by the names of these arguments:
+empty where only a slot's amount of 0 does. `TOGETHER = True` says that a channel's result depends on other channels,
+too. A function may ask for more than knobs, by the names of these arguments:
 
 - `margin: float`: pixels on each side of the map that lie outside the picture (StyleGAN3).
 - `memory: Tensor`: what this function gave last time, x itself at first; `dt: Scalar`: the seconds since then.
 
-`choose(**knobs) -> dict`, where there is one, makes cheaper arguments out of the knobs' values as the host knows
-them: few different ones, whose result equals that without them. `tests/models/bending/test_transforms.py` walks the
-folder and holds all of this.
+`choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host knows them, of
+the knobs that it names: few different ones, whose result equals that without them.
+`tests/models/bending/test_bending_transforms.py` walks the folder and holds all of this.
 """
 
 from __future__ import annotations
@@ -45,12 +46,20 @@ class Transform:
     neutral: tuple[str, ...]
     extras: frozenset[str]
     choose: Callable[..., Mapping[str, Any]] | None
+    choose_from: tuple[str, ...]
+    together: bool
 
     def is_home(self, values: Mapping[str, float]) -> bool:
         """Whether these numbers make it the identity."""
         return bool(self.neutral) and all(
             values[knob.name] == knob.default for knob in self.knobs if knob.name in self.neutral
         )
+
+    def hints(self, values: Mapping[str, float]) -> Mapping[str, Any]:
+        """The cheaper arguments for these numbers, if there are any."""
+        if self.choose is None:
+            return {}
+        return self.choose(**{name: values[name] for name in self.choose_from})
 
 
 @cache
@@ -64,6 +73,15 @@ def _read(name: str) -> Transform:
     function: Callable[..., Tensor] = getattr(module, name)
     doc = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
     extras = EXTRAS & set(inspect.signature(function).parameters)
+    choose = getattr(module, "choose", None)
     return Transform(
-        name, doc, function, knobs_of(function), tuple(module.NEUTRAL), extras, getattr(module, "choose", None)
+        name=name,
+        doc=doc,
+        apply=function,
+        knobs=knobs_of(function),
+        neutral=tuple(module.NEUTRAL),
+        extras=extras,
+        choose=choose,
+        choose_from=() if choose is None else tuple(inspect.signature(choose).parameters),
+        together=getattr(module, "TOGETHER", False),
     )

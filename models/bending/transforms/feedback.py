@@ -28,7 +28,7 @@ def feedback(
     cosine, sine = angle.cos() * shrink, angle.sin() * shrink
     cx, cy = (x.shape[3] - 1) / 2, (x.shape[2] - 1) / 2
     across, down = columns - cx, rows - cy
-    old = resample(memory, cx + (cosine * across - sine * down), cy + (sine * across + cosine * down), 1.0)
+    old = resample(memory, (cx + cosine * across) - sine * down, (cy + sine * across) + cosine * down, 1.0, "mirror")
     # At 0.99 at most, so that the newest picture always comes through.
     share = torch.where(hold > 0, torch.exp2(-dt / hold.clamp(min=1e-3)).clamp(max=0.99), 0.0)
     return torch.lerp(x, old, share.to(x.dtype))

@@ -30,4 +30,4 @@ def kaleidoscope(
     radius = torch.hypot(across, down)
     px = torch.where(count < 1, columns, cx + radius * angle.cos())
     py = torch.where(count < 1, rows, cy + radius * angle.sin())
-    return resample(x, px, py, 1.0)
+    return resample(x, px, py, 1.0, "mirror")

@@ -22,4 +22,4 @@ def mirror(
     columns, rows = pixels(x)
     px = torch.minimum(columns, 2 * (x.shape[3] - 1) * scalar(upright, x) - columns)
     py = torch.minimum(rows, 2 * (x.shape[2] - 1) * scalar(level, x) - rows)
-    return resample(x, px, py, 1.0)
+    return resample(x, px, py, 1.0, "mirror")

@@ -13,6 +13,7 @@ from models.generators import Scalar
 from models.knobs import Span
 
 NEUTRAL = ("threshold",)
+TOGETHER = True  # one order for all channels
 
 
 def pixel_sort(

@@ -22,4 +22,4 @@ def pixelate(
     block = (scalar(size, x) * x.shape[3]).clamp(min=1)
     middle = (block - 1) / 2
     px, py = torch.floor(columns / block) * block + middle, torch.floor(rows / block) * block + middle
-    return resample(x, px.clamp(max=x.shape[3] - 1), py.clamp(max=x.shape[2] - 1))
+    return resample(x, px.clamp(max=x.shape[3] - 1), py.clamp(max=x.shape[2] - 1), 1.0, "mirror")

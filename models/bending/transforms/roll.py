@@ -10,6 +10,7 @@ from models.generators import Scalar
 from models.knobs import Span
 
 NEUTRAL = ("steps",)
+TOGETHER = True  # channels are one another's business
 
 
 def roll(

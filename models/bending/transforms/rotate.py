@@ -1,11 +1,11 @@
 """Turning (Broad 2021, "rotate"): about (W/2, H/2) in pixel indices, so half a pixel off the true centre, as there."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, resample, scalar
+from models.bending.warp import outside, pixels, resample, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -17,6 +17,7 @@ def rotate(
     *,
     angle: Annotated[Scalar, Span(-360, 360, "degrees", "how far the maps are turned, counter-clockwise")] = 0.0,
     edge: Annotated[Scalar, Span(0, 1, "", "what comes in from outside: nothing (0) or the mirrored map (1)")] = 0.0,
+    border: str = "mixed",
 ) -> Tensor:
     """Turn the maps about their middle."""
     columns, rows = pixels(x)
@@ -24,4 +25,9 @@ def rotate(
     cosine, sine = turn.cos(), turn.sin()
     cx, cy = x.shape[3] / 2, x.shape[2] / 2
     across, down = columns - cx, rows - cy
-    return resample(x, cx + (cosine * across - sine * down), cy + (sine * across + cosine * down), edge)
+    return resample(x, (cx + cosine * across) - sine * down, (cy + sine * across) + cosine * down, edge, border)
+
+
+def choose(edge: float) -> dict[str, Any]:
+    """How the outside is treated, where the host knows it."""
+    return outside(edge)

@@ -1,12 +1,12 @@
 """Waves run through the maps: each row slides sideways, each column up and down. Ours."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, resample, scalar
+from models.bending.warp import outside, pixels, resample, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -21,6 +21,7 @@ def wave(
     waves: Annotated[Scalar, Span(0, 16, "", "waves over the picture")] = 2.0,
     phase: Annotated[Scalar, Span(0, 1, "cycles", "where the waves are; turn it to let them run")] = 0.0,
     edge: Annotated[Scalar, Span(0, 1, "", "what comes in from outside: nothing (0) or the mirrored map (1)")] = 1.0,
+    border: str = "mixed",
     margin: float = 0.0,
 ) -> Tensor:
     """Let waves run through the maps."""
@@ -29,4 +30,9 @@ def wave(
     waves, phase = scalar(waves, x), scalar(phase, x)
     swing = torch.sin((waves * (rows - margin) / height + phase) * (2 * math.pi)) * (across * width)
     heave = torch.sin((waves * (columns - margin) / width + phase) * (2 * math.pi)) * (down * height)
-    return resample(x, columns + swing, rows + heave, edge)
+    return resample(x, columns + swing, rows + heave, edge, border)
+
+
+def choose(edge: float) -> dict[str, Any]:
+    """How the outside is treated, where the host knows it."""
+    return outside(edge)

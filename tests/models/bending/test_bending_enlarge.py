@@ -47,7 +47,7 @@ def test_two_latents_are_themselves_at_their_ends() -> None:
 def test_stretched_and_padded_maps_give_other_shapes() -> None:
     network = small()
     made = synthesize_wide(network, latent(network), Enlarge("b8.conv1", stretch_x=1.5, stretch_y=0.5, pad_x=0.5))
-    assert made.shape == (1, 3, 16, 64)  # 8 x 1.5 = 12, and 3 on each side; four times as large at the end
+    assert made.shape == (1, 3, 16, 72)  # 8 x 1.5 = 12, and 3 on each side; four times as large at the end
     assert made.isfinite().all()
     seen = {}
     synthesize_wide(
