@@ -32,6 +32,7 @@ REGISTRIES = {
     "perform/audio/features": "tests/audio/test_features.py",
     "models/checkpoints/formats": "tests/models/test_checkpoints_official.py",
     "models/generators": "tests/models/test_generators.py",
+    "models/bending/transforms": "tests/models/bending/test_bending_transforms.py",
     "models/training": "tests/models/test_training.py",
     "models/weights": "tests/test_weights.py",
 }
