@@ -1,0 +1,156 @@
+"""The clock of the ear: it runs on by itself, through breaks too, and is drawn to where the bar pointer sees the beat.
+
+So beats are predicted: the phase reaches 1 when the beat sounds, not when it has been heard.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perform.audio.bar import Bar
+from perform.audio.beat.bars import TURNS, Bars
+from perform.audio.beat.front import BANDS
+from perform.audio.beat.periods import TEMPI, Periods
+from perform.audio.beat.pointer import STEP, Pointer
+from perform.audio.levels import Follower
+
+Floats = NDArray[np.float32]
+
+LATE = 0.009  # seconds: how long after a beat its novelty has passed through the window
+PULL, TURN = 0.25, 1.0  # seconds: how fast phase and period follow the pointer
+FAR = 0.06  # a period that is off by more than this is another tempo
+WRONG, PATIENCE, HASTE = 0.15, 0.4, 0.15  # beats; seconds of disagreement before a jump, when sure and when not
+SURE = 0.2  # below this the pointer has not made up its mind
+APART = 0.4  # beats: no two beats are nearer
+SOONEST = 64  # frames before the networks are asked
+EVERY = 24  # frames between two questions
+COUNTED, LEANING = 0.5, 0.2  # weight of an answer: of the tempo, of beat against off-beat
+DWELL, CONTRARY = 0.07, 1.5  # how fast answers about the off-beat add up; log odds at which it turns over
+DOUBT = 0.004  # least chance that is given to a tempo
+
+
+class Tracker:
+    """One `step` a hop. One thread."""
+
+    def __init__(self, weights: Mapping[str, Any], centres: NDArray[np.floating], dt: float) -> None:
+        """`weights` of both perceptrons, as "tempi." and "bars."; `centres` of the mel bands (hertz); `dt` a hop."""
+        self._dt, self._frame = dt, STEP * dt
+        self._pointer = Pointer(dt)
+        self._periods = Periods(_under("tempi.", weights), centres, self._frame)
+        self._bars = Bars(_under("bars.", weights), centres)
+        place = np.log2(self._pointer.bpm / TEMPI[0]) / np.log2(TEMPI[1] / TEMPI[0]) - 0.5
+        self._classes = np.clip(place, 0.0, len(TEMPI) - 2.0)
+        self._bar = Bar()
+        self._now, self._rise = np.zeros(BANDS, np.float32), np.zeros(BANDS, np.float32)
+        self._novelty = 0.0
+        self._hops = 0
+        self.period = 0.5
+        self._phase = 0.0
+        self._off = 0.0
+        self._odds = 0.0
+        self._since = 1.0  # beats since the last one
+        self._sure = Follower(0.3, 3.0, 2 * self._frame)
+
+    @property
+    def phase(self) -> float:
+        """0 on the beat, 1 just before the next."""
+        return min(max(self._phase, 0.0), 1.0)
+
+    @property
+    def confidence(self) -> float:
+        return self._sure.value
+
+    @property
+    def count(self) -> int:
+        """Which beat of the bar it is, from 0."""
+        return self._bar.count
+
+    def step(self, novelty: float, now: Floats, rise: Floats) -> bool:
+        """One hop: how much is new in it (0..1), level and rise of the mel bands. Whether a beat begins in it."""
+        self._hops += 1
+        if self._hops % STEP:
+            self._novelty = novelty
+            self._now[:], self._rise[:] = now, rise
+        else:
+            self._hear(self._novelty + novelty, now, rise)
+        ahead = self._dt / self.period
+        self._phase += ahead
+        self._since += ahead
+        if self._phase < 1.0:
+            return False
+        self._phase -= 1.0
+        if self._since < APART:
+            return False
+        self._since = self._phase
+        self._bar.beat()
+        return True
+
+    def _hear(self, novelty: float, now: Floats, rise: Floats) -> None:
+        """A frame is complete."""
+        self._now += now
+        self._now *= 0.5
+        np.maximum(self._rise, rise, out=self._rise)
+        self._pointer.step(novelty)
+        self._periods.add(self._rise)
+        self._bars.add(self._now, self._rise)
+        frames = self._hops // STEP
+        if frames >= SOONEST and frames % EVERY == 0:
+            self._count_tempo()
+        elif frames >= 2 * SOONEST and frames % EVERY == EVERY // 2:
+            self._place_bar()
+        if frames % 2 == 0:
+            self._steer()
+
+    def _count_tempo(self) -> None:
+        """Ask at which tempo this would be counted."""
+        chance = np.log(self._periods.read() + DOUBT)
+        low = self._classes.astype(np.intp)
+        part = self._classes - low
+        there = chance[low] * (1.0 - part) + chance[np.minimum(low + 1, len(chance) - 1)] * part
+        self._pointer.prefer(np.exp(COUNTED * (there - there.max())).astype(np.float32))
+
+    def _place_bar(self) -> None:
+        """Ask whether it is the beat or the off-beat, and which beat is the one."""
+        chances = self._bars.read(self.period / self._frame, self._phase % 1.0)
+        on = min(max(float(chances[::2].sum()), 0.01), 0.99)
+        self._odds += (math.log(on / (1.0 - on)) - self._odds) * DWELL
+        if self._odds < -CONTRARY:
+            self._odds = -self._odds
+            self._pointer.turn_over()
+            self._phase += 0.5 if self._phase < 0.5 else -0.5
+            return
+        if self._odds > 0.0:
+            on = 1.0 / (1.0 + math.exp(-LEANING * self._odds))
+            self._pointer.lean(self.period, self._phase - LATE / self.period, on)
+        self._bar.weigh([float(chances[turn]) + 0.02 for turn in range(0, TURNS, 2)])
+
+    def _steer(self) -> None:
+        """Draw the clock to the pointer, every other frame."""
+        self._pointer.forget(2)
+        period, phase, sure = self._pointer.read()
+        self._sure.step(sure)
+        step = 2 * self._frame
+        error = (phase + LATE / period - self._phase + 0.5) % 1.0 - 0.5
+        far = abs(period / self.period - 1.0) > FAR
+        wrong = far or abs(error) > WRONG
+        self._off = self._off + step if wrong else 0.0
+        settled = min(self._sure.value * 1.5, 1.0)
+        if wrong and sure > SURE and self._off > HASTE + (PATIENCE - HASTE) * settled:
+            self.period, self._off = period, 0.0
+            self._phase += error
+            return
+        weight = min(1.0, sure * 1.5)
+        if not far:
+            self.period += (period - self.period) * (1.0 - math.exp(-step / TURN)) * weight
+        self._phase += error * (1.0 - math.exp(-step / PULL)) * weight
+
+
+def _under(prefix: str, weights: Mapping[str, Any]) -> dict[str, Floats]:
+    return {
+        key[len(prefix) :]: np.asarray(value, np.float32) for key, value in weights.items() if key.startswith(prefix)
+    }

@@ -1,0 +1,47 @@
+"""The recipe: `python -m perform.audio.training {prepare,learn,pack,held} FOLDER`.
+
+`prepare` renders the material (half an hour of one core, to be stopped at will), `learn` learns both perceptrons (ten
+minutes), `pack` writes their weights into the program, `held` renders the annotated set that judges them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+SHARDS = 46
+
+
+def main() -> None:
+    """One step of the recipe."""
+    parser = argparse.ArgumentParser(prog="python -m perform.audio.training", description=__doc__)
+    parser.add_argument("step", choices=("prepare", "learn", "pack", "held"))
+    parser.add_argument("folder", type=Path)
+    parsed = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    folder: Path = parsed.folder
+    match parsed.step:
+        case "prepare":
+            from perform.audio.training.prepare import shards
+
+            shards(folder / "shards", SHARDS)
+        case "learn":
+            from perform.audio.training.barlines import learn_bars
+            from perform.audio.training.tempi import learn_tempi
+
+            learn_tempi(folder / "shards", folder / "tempi.npz")
+            learn_bars(folder / "shards", folder / "bars.npz")
+        case "pack":
+            from perform.audio.tempo import WEIGHTS
+            from perform.audio.training.pack import pack
+
+            pack([folder / "tempi.npz", folder / "bars.npz"], WEIGHTS)
+        case "held":
+            from perform.audio.training.held import write_held
+
+            logging.getLogger("perform.training").warning("%d pieces", write_held(folder))
+
+
+if __name__ == "__main__":
+    main()
