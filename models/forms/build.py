@@ -70,7 +70,9 @@ def compile_piece(module: Any, package: Path) -> Path:
         examples.append(torch.empty_strided(value.shape, value.stride(), dtype=value.dtype).zero_())
     with torch.no_grad():
         exported = torch.export.export(module, tuple(examples), strict=False)
-        torch._inductor.aoti_compile_and_package(exported, package_path=str(package), inductor_configs=OPTIONS)
+        known = torch._inductor.config.get_config_copy()
+        options = {name: value for name, value in OPTIONS.items() if name in known}
+        torch._inductor.aoti_compile_and_package(exported, package_path=str(package), inductor_configs=options)
     with zipfile.ZipFile(package) as parcel:
         (name,) = [name for name in parcel.namelist() if name.endswith(".so")]
         library = package.with_suffix(".library")

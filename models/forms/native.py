@@ -8,6 +8,7 @@ so it is called with ctypes, which lets go. Tensors go in and come out as handle
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ class Library:
                 ctypes.byref(self._container), ctypes.c_size_t(1), b"cpu", None
             )
         )
+        # Its memory goes with this object; the code itself stays until the program ends, one copy for all of its forms.
+        weakref.finalize(self, self._dll.AOTInductorModelContainerDelete, self._container).atexit = False
         count = ctypes.c_size_t()
         self._check(self._dll.AOTInductorModelContainerGetNumInputs(self._container, ctypes.byref(count)))
         self.inputs = count.value
@@ -56,9 +59,3 @@ class Library:
     def _check(self, status: int) -> None:
         if status:
             raise RuntimeError(f"a compiled network failed (status {status}); torch printed why")
-
-    def close(self) -> None:
-        """Give its memory back; the code itself stays until the program ends."""
-        if self._container:
-            self._dll.AOTInductorModelContainerDelete(self._container)
-            self._container = Handle()

@@ -1,5 +1,6 @@
 """Fast forms: the same pictures, from live weights, never compiled anew; and without a compiler nothing is lost."""
 
+import gc
 import io
 import sys
 import threading
@@ -325,6 +326,24 @@ def test_another_network_of_the_same_topology_needs_no_compiling(compiled: tuple
     assert repr(form.COMPILED) == before
     assert load_cached(other, "bfloat16") is None
     assert load_cached(other, cuts=["b8.conv0"]) is None
+
+
+def test_loading_again_and_again_keeps_no_memory(compiled: tuple[Generator, Form]) -> None:
+    def held() -> int:
+        gc.collect()
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    if not Path("/proc/self/statm").is_file():
+        pytest.skip("no /proc")
+    g, _ = compiled
+    sizes = []
+    for _ in range(3):
+        for _ in range(50):
+            fast = load_cached(g)
+            assert fast is not None
+            fast(a_w(g))
+        sizes.append(held())
+    assert sizes[2] - sizes[1] < 4_000_000, sizes
 
 
 def test_a_damaged_form_is_none(compiled: tuple[Generator, Form], caplog: pytest.LogCaptureFixture) -> None:
