@@ -10,8 +10,8 @@ The network begins with waves in continuous space, so moving, turning and scalin
 (`picture_transform`). There is no noise. Maps carry a margin of 10 pixels on each side (`margin`), which a tap sees.
 
 A modulated convolution is computed as in `stylegan2.py`: for one picture with the weights scaled, for several with
-the maps scaled. The layer's fixed input gain, the normalisation of its weights and the style's own are factors of the
-same scale, so that they cost nothing. Memory layout is channels-last; `compute_dtype` may be bfloat16 or float16:
+the maps scaled. The layer's fixed input gain, the normalisation of its weights and the style's own are factors of one
+scale, so that they cost nothing. Memory layout is channels-last; `compute_dtype` may be bfloat16 or float16:
 the maps are then kept in it, and styles, waves and the picture stay float32.
 """
 
@@ -154,6 +154,7 @@ class Layer(nn.Module):
         self.register_buffer("magnitude_ema", torch.ones([]))
         self.register_buffer("up_filter", up_filter)
         self.register_buffer("down_filter", down_filter)
+        self._kept: tuple[tuple[tuple[int, int], ...], Tensor, Tensor] | None = None
         self._check_filters(config)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -170,6 +171,39 @@ class Layer(nn.Module):
             return y
         return filtered_lrelu(y, self.up_filter, self.down_filter, self.rates, GAIN, SLOPE, self.clamp)
 
+    def _scales(self, style: Tensor) -> tuple[Tensor, Tensor]:
+        """What every input channel [N, I] and every output channel [N or 1, O] is multiplied by.
+
+        With s the style, each filter W at mean square 1 and s' = s / r at mean square 1 (over the batch too), an output
+        is divided by sqrt(sum (W s')^2 + 1e-8); r is moved into the root, where it only meets the 1e-8.
+        """
+        power, gain = self._still()
+        if self.is_torgb:
+            return style, gain.expand(1, len(self.bias))
+        square = style.square()
+        return style, torch.rsqrt(torch.add(square @ power, square.mean(), alpha=1e-8)) * gain
+
+    def _still(self) -> tuple[Tensor, Tensor]:
+        """What depends on weights alone, kept while they stay as they are: sum of W^2 [I, O], and the layer's gain for
+        each output channel [O] or for all []. A third of a layer's calls, each of which another thread may delay.
+        """
+        # What is recorded now and run later must follow changed weights by itself.
+        recorded = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing()
+        if recorded or self.weight.device.type != "cpu" or self.weight.is_inference():
+            return self._weigh()
+        now = tuple((t.data_ptr(), t._version) for t in (self.weight, self.magnitude_ema))
+        if self._kept is None or self._kept[0] != now:
+            self._kept = (now, *self._weigh())
+        return self._kept[1:]
+
+    def _weigh(self) -> tuple[Tensor, Tensor]:
+        gain, size = torch.rsqrt(self.magnitude_ema), self.weight[0].numel()
+        if self.is_torgb:
+            return gain, gain / math.sqrt(size)
+        power = self.weight.square().sum(dim=(2, 3))  # [O, I]
+        unit = torch.rsqrt(power.sum(dim=1) / size)  # [O], what brings each filter to mean square 1
+        return (power * unit.square()[:, None]).t().contiguous(), unit * gain
+
     def _check_filters(self, config: LayerConfig) -> None:
         """ValueError if the filters and the padding do not lead from one size to the other."""
         up, down = self.up_filter, self.down_filter
@@ -184,17 +218,6 @@ class Layer(nn.Module):
                 f"{config.name}: its filters, factors and padding give maps of {size[::-1]}; out_size is"
                 f" {list(config.out_size)}"
             )
-
-    def _scales(self, style: Tensor) -> tuple[Tensor, Tensor]:
-        """What every input channel [N, I] and every output channel [N or 1, O] is multiplied by."""
-        gain = torch.rsqrt(self.magnitude_ema)
-        if self.is_torgb:
-            return style * (gain / math.sqrt(self.weight[0].numel())), style.new_ones(1, len(self.weight))
-        style = style * torch.rsqrt(style.square().mean())  # over the batch too; demodulation takes it out again
-        power = self.weight.square().sum(dim=(2, 3))  # [O, I]
-        unit = torch.rsqrt(power.sum(dim=1) / self.weight[0].numel())  # [O], each filter to mean square 1
-        demod = torch.rsqrt(style.square() @ power.t() * unit.square() + 1e-8)  # [N, O]
-        return style * gain, demod * unit
 
 
 class StyleGAN3(nn.Module):

@@ -216,6 +216,24 @@ def test_unusual_filters_are_left_to_torch() -> None:
     assert made.shape[2:] == native.result_size((20, 20), 8, 8, [2, 2, 4, 4, 4, 4])
 
 
+def test_changed_weights_are_seen(g: StyleGAN3) -> None:
+    for inference in (False, True):
+        with torch.inference_mode(inference), torch.no_grad():
+            w = latent(g)
+            before = g.synthesize(w)
+            layer = g.synthesis[g.layers[5]]
+            for weight in (layer.weight, layer.magnitude_ema):
+                assert isinstance(weight, Tensor)
+                home = weight.clone()
+                weight.mul_(torch.linspace(0.5, 2, weight.numel()).view(weight.shape))
+                changed_picture = g.synthesize(w)
+                assert not torch.allclose(changed_picture, before, atol=1e-4)
+                fresh = build(g.config, g.state_dict())
+                assert torch.equal(changed_picture, fresh.synthesize(w))
+                weight.copy_(home)
+                assert torch.equal(g.synthesize(w), before)
+
+
 def test_gradients_reach_the_latent(g: StyleGAN3) -> None:
     w = latent(g).requires_grad_()
     g.synthesize(w).square().mean().backward()
