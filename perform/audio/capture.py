@@ -37,6 +37,7 @@ GRACE = 6.0  # the same in the first seconds: a cold Pulse server takes up to 2 
 OUTPUT_LATENCY = 0.04
 PARTING = 0.3  # seconds that taking leave of the sound server may last
 RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
+ATTEMPTS = 6  # to open an input that is there; after that a new process has better chances
 
 EXIT_LOST, EXIT_OUTPUT_IS_BACK, EXIT_DEFAULT_CHANGED = 3, 4, 5
 RATES = (48000, 44100, 96000)  # tried where a card refuses the rate that it calls its own
@@ -179,10 +180,18 @@ def run_input(ring: Ring, name: str, channels: str) -> NoReturn:
     """Capture from the device of this name ("" is the default) until it is lost."""
     import sounddevice
 
+    attempts = ATTEMPTS
     while True:
         index = find_input(name)
+        stream = None
         if index is not None:
-            stream = capture(ring, index, channels)
+            try:
+                stream = capture(ring, index, channels)
+            except sounddevice.PortAudioError:  # a server that is just starting: listed, and not open yet
+                attempts -= 1
+                if not attempts:
+                    raise
+        if stream is not None:
             if is_default(name):
                 pulse.follow_default(lambda new: leave(ring, f'the default input is now "{new}"', EXIT_DEFAULT_CHANGED))
             watch(ring, stream)
