@@ -42,6 +42,10 @@ class Bender:
     `numbers` [n] float32 on the network's device holds all that moves: the seconds since the last frame, then each
     slot's knobs. An engine that sends all its numbers in one copy gives its own stretch of that vector as `numbers`,
     and fills it from `host`.
+
+    `steady` is for a network that is captured once and replayed (CUDA graphs): every slot runs in every frame and does
+    the same work whatever its numbers, with the same result; only `write` may then be called between replays. It costs
+    the work of slots that are off, and erosion and dilation compute every radius.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Bender:
         generator: Generator,
         clusters: Clusters | None = None,
         numbers: Tensor | None = None,
+        steady: bool = False,
     ) -> None:
         device = generator.w_avg.device
         playable = [_playable(slot, generator, clusters) for slot in named(slots)]
@@ -72,7 +77,7 @@ class Bender:
         self._runs: list[_Run] = []
         for part in parts:
             start = sum(len(run.part.knobs) for run in self._runs)
-            self._runs.append(_Run(part, start, numbers, clusters))
+            self._runs.append(_Run(part, start, numbers, clusters, steady))
         order = [layer for layer in generator.layers if any(run.part.slot.layer == layer for run in self._runs)]
         self.cuts: tuple[str, ...] = tuple(order)
         self._chains = {layer: _Chain() for layer in order}
@@ -101,8 +106,8 @@ class Bender:
             raise ValueError(f"{len(values)} values for {len(self.knobs)} knobs")
         exact = np.array(values, np.float64)  # a share of channels counts differently in float32
         exact = np.clip(np.where(np.isnan(exact), self._rest, exact), self._low, self._high)
-        exact[self._amounts] *= min(max(divergence, 0.0), 1.0)
-        self._host[0] = min(max(dt, 0.0), 1.0)
+        exact[self._amounts] *= min(divergence, 1.0) if divergence > 0 else 0.0  # NaN is 0, too
+        self._host[0] = min(dt, 1.0) if dt > 0 else 0.0
         self._host[1:] = exact
         for chain in self._chains.values():
             chain.runs.clear()
@@ -172,8 +177,9 @@ class _Chain:
 class _Run:
     """One slot at work."""
 
-    def __init__(self, part: _Part, start: int, numbers: Tensor, clusters: Clusters | None) -> None:
-        self.part, self._clusters = part, clusters
+    def __init__(self, part: _Part, start: int, numbers: Tensor, clusters: Clusters | None, steady: bool) -> None:
+        self.part, self._clusters, self._steady = part, clusters, steady
+        self._weights: Tensor | None = None  # [C], steady only
         self.memory: Tensor | None = None
         self._place = slice(start, start + len(part.knobs))  # among the knobs; the vector has dt before them
         self._names = [knob.name for knob in part.knobs]
@@ -193,28 +199,35 @@ class _Run:
     def look(self, values_of_all: NDArray[np.float64]) -> bool:
         """Read this frame's numbers on the host: whether the slot is on, and how it is to work."""
         values = dict(zip(self._names, values_of_all[self._place].tolist(), strict=True))
-        part = self.part
-        self._full = values["amount"] == 1
-        if values["amount"] == 0 or values.get("fraction") == 0 or part.transform.is_home(values):
-            self.memory = None
-            return False
+        part, before = self.part, self._pick
         if part.slot.features.kind == "random":
             self._pick = (round(values["seed"]), values["fraction"])
         elif part.slot.features.kind == "cluster":
             self._pick = (round(values["cluster"]),)
+        if self._steady:
+            if self._weights is not None and self._pick != before:
+                self._weights.copy_(self._shares(len(self._weights)), non_blocking=True)
+            return True
+        self._full = values["amount"] == 1
+        if values["amount"] == 0 or values.get("fraction") == 0 or part.transform.is_home(values):
+            self.memory = None
+            return False
         self._arguments.update(part.transform.hints(values))
         return True
 
     def __call__(self, x: Tensor, owned: bool) -> Tensor:
         """x [N, C, H, W] bent, as a new tensor; in place where x is `owned` by this frame."""
+        if self._steady:
+            return self._steadily(x)
         channels = self._chosen(x)
         if channels is None:
             made = self._bend(x)
             return made if self._full else torch.lerp(x, made, self._amount.to(x.dtype))
         if not len(channels):
             return x
-        if 4 * len(channels) >= x.shape[1] and not self.part.transform.together:
-            # Bending all and mixing by a weight for each channel is quicker than taking half of them out.
+        if self._remembers or (4 * len(channels) >= x.shape[1] and not self.part.transform.together):
+            # Bending all and mixing by a weight for each channel is quicker than taking half of them out; and a memory
+            # of all stays good for another choice.
             weights = x.new_zeros(x.shape[1]).index_fill_(0, channels, 1)
             return torch.lerp(x, self._bend(x), (weights * self._amount.to(x.dtype))[:, None, None])
         part = x[:, channels]
@@ -222,17 +235,28 @@ class _Run:
         made = made if self._full else torch.lerp(part, made, self._amount.to(x.dtype))
         return (x if owned else x.clone()).index_copy_(1, channels, made)
 
+    def _steadily(self, x: Tensor) -> Tensor:
+        """The same work whatever the numbers; x itself, bit for bit, wherever the amount is 0."""
+        weights = self._amount.to(x.dtype)
+        if self.part.slot.features.kind != "all":
+            if self._weights is None:
+                self._weights = self._shares(x.shape[1]).to(x.device)
+            weights = (self._weights.to(x.dtype) * weights)[:, None, None]
+        return torch.where(weights == 0, x, torch.lerp(x, self._bend(x), weights))
+
+    def _shares(self, count: int) -> Tensor:
+        """[C], 1 for the channels that are chosen and 0 for the others."""
+        return torch.zeros(count).index_fill_(0, self._indices(self.part.slot.features.kind, count), 1)
+
     def _bend(self, x: Tensor) -> Tensor:
         apply, arguments = self.part.transform.apply, self._arguments
-        if self._remembers:
-            fits = self.memory is not None and self.memory.shape == x.shape and self.memory.dtype == x.dtype
-            memory = self.memory if fits and self.memory is not None else x.clone()
-            made = apply(x, memory=memory, **arguments)
-        else:
+        if not self._remembers:
             made = apply(x, **arguments)
-        made = made.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
-        if self._remembers:
-            self.memory = made.clone()  # a later slot may write into what this one gives
+            return made.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+        if self.memory is None or self.memory.shape != x.shape or self.memory.dtype != x.dtype:
+            self.memory = x.clone()
+        made = apply(x, memory=self.memory, **arguments).nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+        self.memory.copy_(made)  # a later slot may write into what this one gives
         return made
 
     def _chosen(self, x: Tensor) -> Tensor | None:

@@ -265,3 +265,21 @@ def test_stylegan3_shifts_by_parts_of_the_picture() -> None:
         bender = Bender([Slot(name, "wave", knobs={"across": 0.2}) for name in network.layers], network)
         bender.frame(bender.defaults)
         assert network.synthesize(latent(network), tap=bender.tap).isfinite().all()
+
+
+@pytest.mark.parametrize("name", list(transforms()))
+def test_the_steady_form_does_the_same_with_the_same_work(name: str, network: Generator) -> None:
+    features = [Features(), Features("random", 1, 0.5)] if not transforms()[name].together else [Features()]
+    slots = [Slot("b8.conv0", name, kind) for kind in features]
+    steady, quick = Bender(slots, network, steady=True), Bender(slots, network)
+    x, rng = maps(1, 16, 9, 9), np.random.RandomState(0)
+    for turn in range(4):
+        values = [float(rng.uniform(knob.low, knob.high)) for knob in steady.knobs]
+        if turn == 2:
+            values = [0.0 if k.name.endswith("amount") else v for k, v in zip(steady.knobs, values, strict=True)]
+            quick.forget()
+        made = steady.frame(values)["b8.conv0"](x)
+        taps = quick.frame(values)
+        if name != "feedback" or turn < 2:  # which goes on remembering where the quick one forgets
+            assert torch.allclose(made, taps["b8.conv0"](x) if taps else x, atol=1e-5)
+        assert turn != 2 or torch.equal(made, x)
