@@ -188,7 +188,7 @@ class Layer(nn.Module):
         each output channel [O] or for all []. A third of a layer's calls, each of which another thread may delay.
         """
         # What is recorded now and run later must follow changed weights by itself.
-        recorded = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing()
+        recorded = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         if recorded or self.weight.device.type != "cpu" or self.weight.is_inference():
             return self._weigh()
         now = tuple((t.data_ptr(), t._version) for t in (self.weight, self.magnitude_ema))
