@@ -10,8 +10,9 @@ forms are used, and only shapes choose between them, never a value, so a moving 
 
 - *scaled activations*: conv(x * s, W) * d. One plain convolution for the whole batch; it is what training uses.
 - *folded*: conv(x, W * s * d). With one picture and no gradient, and where the weight is smaller than the activation,
-it saves
-  two passes over the picture; at 256x256 the passes cost more than the arithmetic.
+  it saves two passes over the picture; at 256x256 the passes cost more than the arithmetic. Not where a compiler looks
+  on (`models.forms`): it fuses those passes with noise, bias and activation, and weights that stand still are packed
+  once.
 
 Upsampling is the paper's transposed convolution of stride 2 and a 4x4 blur. (Their product as one polyphase
 convolution and a pixel shuffle, four times the multiplications in one pass, was tried on two cores and was slower at
