@@ -223,7 +223,6 @@ def open_show(options: Options) -> Iterator[Show]:
     while the picture already moves. Raises UserError for what cannot be had.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
-    os.environ.setdefault("LP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))  # Mesa: leave a core to the network
     problems, clock, parameters, bell = Problems(), WallClock(options.fps), tree(), threading.Event()
     presets.read(presets.find(options.preset))
     with contextlib.ExitStack() as opened:

@@ -69,10 +69,6 @@ def send(show: Show, address: str, value: float) -> None:
         out.sendto(pad(address) + pad(",f") + struct.pack(">f", value), ("127.0.0.1", port(show)))
 
 
-def say(show: Show, address: str, word: str) -> None:
-    subprocess.run(["oscsend", "localhost", str(port(show)), address, "s", word], check=True)
-
-
 # -- the hands
 
 
@@ -323,29 +319,6 @@ def test_a_device_that_is_absent_is_said_and_the_show_plays_on_another(show: Sho
     assert "cuda:99" in show.problems.current["device"].text
     assert show.problems.status() == 1
     assert play_until(show, lambda: show.worker.made > made + 3)
-
-
-def test_a_model_comes_in_on_stage_and_a_file_that_is_none_does_not(show: Show, tmp_path: Path) -> None:
-    """A word over real UDP: both networks play during the fade, the wall never waits, and a bad file changes nothing."""
-    show.parameters.set("deck.fade", 1.0)
-    first = show.loader.loaded
-    other = "first-light" if first == "cppn" else "cppn"
-    say(show, "/model/load", other)
-    mixes: set[float] = set()
-
-    def arrived() -> bool:
-        mixes.add(show.parameters.get("deck.mix"))
-        return show.parameters.get("deck.mix") == 1.0
-
-    assert play_until(show, arrived, 60)
-    assert show.loader.names == (first, other)
-    assert any(0.0 < mix < 1.0 for mix in mixes), "it faded"
-    (tmp_path / "faces.pkl").write_text("<html>404</html>")
-    say(show, "/model/load", str(tmp_path / "faces.pkl"))
-    assert play_until(show, lambda: "faces.pkl" in getattr(show.problems.current.get("model"), "text", ""), 60)
-    made = show.worker.made
-    assert play_until(show, lambda: show.worker.made > made + 3)
-    assert show.loader.loaded == other
 
 
 def test_a_recording_that_cannot_be_made_is_said_and_the_show_goes_on(show: Show) -> None:

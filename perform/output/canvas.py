@@ -7,6 +7,7 @@ Textures are in GL's order, bottom row first; only what comes in (`texture.py`) 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,16 @@ def is_software(ctx: moderngl.Context) -> bool:
     """Whether pictures are made on the processor; then small canvases are wise."""
     name = renderer(ctx).lower()
     return any(word in name for word in SOFTWARE)
+
+
+def paint_alone() -> None:
+    """Let Mesa's software renderer paint on the thread that asks, not on threads of its own. Before the first context.
+
+    Its own threads corrupt the heap, about once in an hour of a show: `lp_fence_signalled` looks at a fence without its
+    lock, so the fence may be freed while the painting thread still gives that lock back (seen in a core file of Mesa
+    22.3; the code is the same in later ones). And a core is left to the network. LP_NUM_THREADS overrules it.
+    """
+    os.environ.setdefault("LP_NUM_THREADS", "0")
 
 
 class Patience:

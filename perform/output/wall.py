@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import moderngl
 
 from perform.engine.problems import UserError
-from perform.output.canvas import Pixels, Size, read, renderer, target
+from perform.output.canvas import Pixels, Size, paint_alone, read, renderer, target
 
 
 class Key(NamedTuple):
@@ -118,6 +118,7 @@ def open_offscreen(size: Size) -> OffscreenWall:
     """A wall without a display, through EGL on Linux. Raises UserError naming what is missing."""
     if min(size) < 1:
         raise UserError(f"a picture of {size[0]}x{size[1]} has no pixels; give both sides at least 1")
+    paint_alone()
     try:
         if sys.platform == "linux":
             settings: dict[str, Any] = {"backend": "egl"}

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from perform.engine.problems import Problems, UserError
-from perform.output.canvas import Pixels, Size, is_software, read, renderer
+from perform.output.canvas import Pixels, Size, is_software, paint_alone, read, renderer
 from perform.output.monitors import Monitor, find_monitor, last_words, monitors, start, stop
 from perform.output.wall import Key
 from perform.output.x11 import Wakefulness
@@ -231,6 +231,7 @@ def open_window(
     Raises UserError for an unknown monitor (naming those that are there), without a display (naming --offscreen) and
     without OpenGL 3.3.
     """
+    paint_alone()
     start()
     chosen = find_monitor(monitor) if monitor is not None else None
     if chosen is None and fullscreen:
