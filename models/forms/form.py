@@ -79,6 +79,7 @@ class Form:
         live: dict[str, Tensor] = {"w": w.float().contiguous(), "noise_strength": noise_strength, **self._rest}
         if transform is not None and "transform" in live:
             live["transform"] = transform.float().contiguous()
+        torch.get_num_threads()  # asking tells a thread that is new to OpenMP how many cores torch was left
         self._packer.refresh()
         made = self._packer.made
         for piece, places in zip(self._pieces, self._places, strict=True):

@@ -1,7 +1,9 @@
 """Fast forms: the same pictures, from live weights, never compiled anew; and without a compiler nothing is lost."""
 
+import ctypes
 import gc
 import io
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -326,6 +328,32 @@ def test_another_network_of_the_same_topology_needs_no_compiling(compiled: tuple
     assert repr(form.COMPILED) == before
     assert load_cached(other, "bfloat16") is None
     assert load_cached(other, cuts=["b8.conv0"]) is None
+
+
+def test_a_form_keeps_to_the_cores_that_torch_was_left(compiled: tuple[Generator, Form]) -> None:
+    """A thread that is new to OpenMP would take all; the show leaves one to the picture."""
+    found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*"))
+    if not found or os.cpu_count() == 1:
+        pytest.skip("torch brings no libgomp, or there is one core only")
+    openmp = ctypes.CDLL(str(found[0]))
+    g, fast = compiled
+    counts: list[int] = []
+
+    def play() -> None:
+        counts.append(openmp.omp_get_max_threads())
+        fast(a_w(g))
+        counts.append(openmp.omp_get_max_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        player = threading.Thread(target=play)
+        player.start()
+        player.join(timeout=60)
+    finally:
+        torch.set_num_threads(before)
+    assert counts[0] > 1  # else this shows nothing
+    assert counts[1] == 1
 
 
 def test_loading_again_and_again_keeps_no_memory(compiled: tuple[Generator, Form]) -> None:
