@@ -17,6 +17,7 @@ import models
 from perform.audio.ear import Ear, listen_knobs, open_ear
 from perform.control.keyboard import Keyboard, help_lines, show_knobs
 from perform.control.lfo import Lfos, lfo_knobs
+from perform.control.link import LinkSource
 from perform.control.midi import MidiSource
 from perform.control.osc import OscSource
 from perform.engine import assets, settings
@@ -63,6 +64,7 @@ class Options:
     audio: str | None = None
     osc: tuple[str, int] | None = ("0.0.0.0", 9000)
     midi: str = ""
+    link: bool = False
     size: tuple[int, int] = (1280, 720)
     monitor: str | None = None
     fullscreen: bool = False
@@ -227,6 +229,7 @@ def open_show(options: Options) -> Iterator[Show]:
     presets.read(presets.find(options.preset))
     with contextlib.ExitStack() as opened:
         hands: list[Hand] = []
+        link = [LinkSource()] if options.link else []
         if options.osc is not None:
             hands.append(OscSource(*options.osc, clock, problems, known=parameters, bell=bell))
             opened.callback(hands[-1].close)
@@ -249,6 +252,7 @@ def open_show(options: Options) -> Iterator[Show]:
             problems=problems,
             bell=bell,
         )
+        show.engine.sources += link
         opened.pop_all()  # from here on they are the show's
     if is_software(wall.ctx):
         clock.limit(SOFTWARE_FPS)

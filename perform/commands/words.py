@@ -53,6 +53,7 @@ def playing(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--osc", metavar="HOST:PORT", default="0.0.0.0:9000", help="where to listen, or 'none'")
     parser.add_argument("--midi", metavar="PORT", default="", help="only this MIDI input, or 'none'; all by default")
+    parser.add_argument("--link", action="store_true", help="join the Ableton Link session (needs pip install aalink)")
     parser.add_argument("--window", type=size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--monitor", metavar="NAME", help="fill this monitor, without borders")
     parser.add_argument("--fullscreen", action="store_true")
@@ -75,6 +76,7 @@ def options(parsed: argparse.Namespace) -> Options:
         audio=parsed.audio,
         osc=address(parsed.osc),
         midi=parsed.midi,
+        link=parsed.link,
         size=parsed.window,
         monitor=parsed.monitor,
         fullscreen=parsed.fullscreen,
