@@ -26,13 +26,13 @@ _LEAST, _MOST = np.float32(-8.0), np.float32(8.0)  # +18 dBFS: nothing real is b
 _HALVES = np.full(2, 0.5, np.float32)
 
 BEAT_SIGNALS = (
-    Signal("beat.bpm", "Tempo in beats a minute, 60 to 200. Runs on through breaks."),
+    Signal("beat.bpm", "Tempo in beats a minute, 54 to 218. Runs on through breaks."),
     Signal("beat.phase", "Where in the beat we are: 0 on the beat, rising evenly to 1 just before the next."),
     Signal("beat.pulse", "A pulse on each beat, as strong as the tracker is sure.", decay=0.2),
     Signal("beat.confidence", "How sure the tracker is: below 0.2 a guess, above 0.5 the beat is found."),
     Signal("bar.phase", "Where in the bar we are, 0 to 1: a guess from what usually begins a bar."),
     Signal("bar.pulse", "A pulse on the first beat of each bar.", decay=0.4),
-    Signal("bar.beats", "How many beats a bar has: 4, or 3."),
+    Signal("bar.beats", "How many beats a bar has: 4, the only metre that is known so far."),
 )
 
 
