@@ -108,3 +108,27 @@ def test_the_level_of_the_room_does_not_matter(groove: np.ndarray) -> None:
     quiet, loud = beats_of(groove * 0.01)[0], beats_of(groove)[0]
     late = [np.abs(loud - beat).min() for beat in quiet[quiet > 6]]
     assert max(late) < 0.02
+
+
+@pytest.mark.parametrize("bpm", [100.0, 128.0])
+def test_noise_does_not_hide_the_beat(bpm: float) -> None:
+    sound = drums(bpm, 12)
+    hiss = np.random.default_rng(4).standard_normal(len(sound))
+    hiss *= np.sqrt(np.mean(sound**2) / np.mean(hiss**2)) * 10 ** (-15 / 20)
+    beats, rows = beats_of(sound + hiss)
+    assert rows[-1, 1] == pytest.approx(bpm, rel=0.02)
+    assert np.median(np.abs(errors(beats[beats > 6], 60 / bpm, 0.1))) < 0.015
+
+
+def test_it_goes_along_with_a_ramp() -> None:
+    """From 110 to 122 bpm in 20 s; a beat is announced for when it comes, not for when it would have come."""
+    seconds = 20.0
+    sound = drums(110, 24)
+    rate = np.linspace(1.0, 122 / 110, int(seconds * RATE))
+    places = np.cumsum(rate)
+    ramp = np.interp(places, np.arange(len(sound)), sound)
+    truth = np.interp((0.1 + np.arange(0, 20, 60 / 110)) * RATE, places, np.arange(len(places))) / RATE
+    beats, rows = beats_of(ramp)
+    late = np.array([beat - truth[np.abs(truth - beat).argmin()] for beat in beats if 8 < beat < 18])
+    assert rows[-1, 1] == pytest.approx(122, rel=0.03)
+    assert np.abs(late).max() < 0.05
