@@ -5,7 +5,10 @@ Imports torch, so it is imported only where a model is loaded, never on the way 
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
@@ -21,6 +24,7 @@ from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.walk import Array, Walker
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 STAGINGS = 3  # sets of moving numbers: one being written, two that an accelerator may still be reading
 
 
@@ -164,6 +168,18 @@ def leave_room() -> None:
     on two cores, beside software GL, that made a 12 ms frame into one of 360 ms.
     """
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """Let glibc keep what a frame frees, for the next one: by default it hands large blocks back to the system each
+    time, and every frame pays for their pages again (12.2 ms against 9.9 for the shipped network, uncompiled).
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            keep = ctypes.CDLL(None).mallopt
+            keep(_TRIM_THRESHOLD, 1 << 30)
+            keep(_MMAP_THRESHOLD, 32 << 20)
 
 
 def pick_device(name: str) -> str:
