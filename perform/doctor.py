@@ -230,6 +230,16 @@ def _osc() -> Finding:
     return _finding("ok", f"UDP port {OSC_PORT} is free")
 
 
+def _compiler() -> Finding:
+    from models.forms.form import compiler
+
+    found = compiler()
+    if found is None:
+        remedy = "install g++ (Debian, Ubuntu: apt install g++; macOS: xcode-select --install)"
+        return _finding("note", "no C++ compiler: networks play uncompiled, at about half their speed", remedy)
+    return _finding("ok", f"{found} makes networks faster")
+
+
 def _video() -> Finding:
     import av
 
@@ -291,6 +301,7 @@ def _disk() -> Finding:
 CHECKS: dict[str, Callable[[], Finding]] = {
     "Python": _python,
     "torch": _torch,
+    "compiler": _compiler,
     "OpenGL": _opengl,
     "display": _display,
     "sound": _sound,
