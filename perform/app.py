@@ -47,7 +47,7 @@ from perform.tape import Tape
 
 log = logging.getLogger("perform")
 
-SOFTWARE_HEIGHT, SOFTWARE_FPS = 180, 32.0  # what software GL can paint beside a network on two cores
+SOFTWARE_HEIGHT, SOFTWARE_FPS = 160, 32.0  # what software GL can paint beside a network on two cores
 SWITCH_INTERVAL = 0.0005  # seconds: at Python's default of 5 ms one busy thread costs a quarter of the audio
 
 
@@ -256,7 +256,7 @@ def open_show(options: Options) -> Iterator[Show]:
         opened.pop_all()  # from here on they are the show's
     if is_software(wall.ctx):
         clock.limit(SOFTWARE_FPS)
-        show.engine.hold = clock.period / 2
+        show.engine.hold = 0.75 * clock.period
         patience(wall.ctx).between = show.engine.attend
     try:
         show.begin()

@@ -31,6 +31,10 @@ class Stage(Protocol):
         ...
 
 
+class Abandoned(Exception):  # no error
+    """Raised through a stage that is drawing; `Engine.step` takes it."""
+
+
 class Engine:
     """The parts of a show and the order in which a frame goes through them. Main thread.
 
@@ -65,6 +69,7 @@ class Engine:
         self.own_time = Gauge(1024)
         self.bell = bell or threading.Event()
         self.hold = 0.0
+        self._left_off, self._unshown = False, 0.0
         self.serial = 0
         self.last_tick = Tick(-1, 0.0, 0.0)
 
@@ -75,9 +80,16 @@ class Engine:
         values = self.ask(tick)
         frame = self.worker.newest()
         self.own_time.add(self.clock.now() - began)
-        self.stage.draw(frame, values, tick)
+        self._unshown += tick.dt
+        try:
+            self.stage.draw(frame, values, tick)
+        except Abandoned:
+            self._left_off = True
+            return tick
+        self._left_off = False
         self.latency.presented(frame.serial if frame else -1, self.clock.now())
-        self.frame_times.add(tick.dt)
+        self.frame_times.add(self._unshown)
+        self._unshown = 0.0
         return tick
 
     def ask(self, tick: Tick, only_hands: bool = False, buttons: bool = True) -> Values:
@@ -119,10 +131,18 @@ class Engine:
         return moved
 
     def attend(self) -> None:
-        """Let a hand in while a picture is being painted: the generator can begin its answer now. Costs a look."""
-        if self.bell.is_set():
-            self.bell.clear()
-            self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True, buttons=False)
+        """Let a hand in while a picture is being painted: the generator can begin its answer now. Costs a look.
+
+        The painting is then left (raises Abandoned), as it would only slow the answer down; never two in a row, so
+        that a hand that does not rest cannot stop the wall.
+        """
+        if not self.bell.is_set():
+            return
+        self.bell.clear()
+        waited = self.latency.waiting
+        self.ask(Tick(self.last_tick.index, self.clock.now(), 0.0), only_hands=True, buttons=False)
+        if self.latency.waiting and not waited and not self._left_off:
+            raise Abandoned
 
     def rest(self) -> None:
         """Wait until the next frame is due. A hand that moves meanwhile is let in at once, not at the next frame.

@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--first", type=int, default=0)
     parsed = parser.parse_args()
+    warnings.simplefilter("ignore")  # as in the child: to show one, Python opens its source
     fuzz(0, 10)  # what numpy and Python bring in when first used
     limit = resource.getrlimit(resource.RLIMIT_CPU)[1]
     sandbox.limit(MEMORY, 1 << 20, limit)
