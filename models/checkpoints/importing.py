@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
+from models.cache import cache_folder
 from models.checkpoints import Refused, child, containers, io, sandbox
 from models.checkpoints.sealed import MOST_WORDS, printable
 
@@ -31,21 +32,13 @@ PIECE = 1 << 24
 KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")  # of the environment, for the child
 
 
-def cache_folder() -> Path:
-    """Where converted models are kept. Touches nothing."""
-    if own := os.environ.get("PERFORM_CACHE"):
-        return Path(own) / "models"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "perform" / "models"
-
-
 def kept() -> dict[str, Path]:
     """Every conversion in the cache, by the name (without suffix) of the file it was made from; of several with one
     name, the newest. A few small reads.
     """
     found: dict[str, Path] = {}
     with suppress(OSError):
-        for path in sorted(cache_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns):
+        for path in sorted(cache_folder("models").glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns):
             if _is_current(path):
                 found[Path(str(io.read_header(path).card["source"].get("file", ""))).stem or path.stem] = path
     return found
@@ -78,7 +71,7 @@ def _ready(path: Path, progress: Progress) -> Path:
                 _refuse_other_safetensors(path)
                 return path
             digest = _digest(file, path, status, lambda f: progress(0.2 * f))
-            kept = cache_folder() / f"{digest}.safetensors"
+            kept = cache_folder("models") / f"{digest}.safetensors"
             if not _is_current(kept):
                 _convert(file, path.name, digest, kept, lambda f: progress(0.2 + 0.8 * f))
     except OSError as error:
@@ -101,7 +94,7 @@ def _refuse_other_safetensors(path: Path) -> None:
 def _digest(file: IO[bytes], path: Path, status: os.stat_result, progress: Progress) -> str:
     """The sha256 of the file, remembered by its place, size and time, so that the second load need not read it."""
     mark = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}"
-    note = cache_folder() / "seen" / sha256(mark.encode("utf-8", "surrogateescape")).hexdigest()
+    note = cache_folder("models") / "seen" / sha256(mark.encode("utf-8", "surrogateescape")).hexdigest()
     with suppress(OSError, UnicodeDecodeError):
         found = note.read_text("ascii")
         if len(found) == 64 and found.isalnum():

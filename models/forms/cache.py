@@ -1,6 +1,6 @@
 """Where compiled forms are kept: one folder each, under a name made of all that they depend on.
 
-`$PERFORM_CACHE`, or `perform/forms` in the user's cache folder (XDG). A folder appears whole or not at all: it is made
+A folder appears whole or not at all: it is made
 beside and renamed. What is in it is machine code made on this machine for this user; it is never copied elsewhere.
 """
 
@@ -16,20 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from models.cache import cache_folder
 from models.forms import Unavailable
 
 SOURCES = ("build.py", "graph.py", "onednn.py", "pack.py")  # how a form is made
-
-
-def root() -> Path:
-    """The folder of all compiled forms; it need not be there yet."""
-    if said := os.environ.get("PERFORM_CACHE"):
-        return Path(said) / "forms"
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "perform" / "forms"
 
 
 def folder_of(request: dict[str, Any]) -> Path:
@@ -39,7 +29,7 @@ def folder_of(request: dict[str, Any]) -> Path:
     processor = [platform.machine(), torch.backends.cpu.get_cpu_capability(), _processor_flags()]
     parts = [request, torch.__version__, sys.platform, processor, _source(request["architecture"])]
     mark = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
-    return root() / f"{request['architecture']}-{request['dtype']}-{mark}"
+    return cache_folder("forms") / f"{request['architecture']}-{request['dtype']}-{mark}"
 
 
 def _processor_flags() -> str:
@@ -74,7 +64,7 @@ def sweep(beside: Path) -> None:
 
 def make_room() -> Path:
     """The root, made for this user alone. Raises Unavailable if that cannot be, or if it is another user's."""
-    place = root()
+    place = cache_folder("forms")
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = place.stat().st_uid

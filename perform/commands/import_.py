@@ -29,7 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> None:
-    from models.checkpoints import Refused, importing, io
+    from models.cache import cache_folder
+    from models.checkpoints import Refused, io
 
     source: Path = parsed.file
     if not source.exists():
@@ -43,7 +44,7 @@ def run(parsed: argparse.Namespace) -> None:
     if parsed.out is not None:
         made = _put(made, parsed.out)
     elif made != source:
-        print(f"kept in      {importing.cache_folder()}")
+        print(f"kept in      {cache_folder('models')}")
     print(f"play it      perform play --model {shlex.quote(str(made if parsed.out else source))}")
 
 

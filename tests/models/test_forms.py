@@ -10,6 +10,7 @@ import pytest
 import torch
 from forms_tools import CLOSE, a_w, eager, far, network
 
+from models.cache import cache_folder
 from models.forms import Unavailable, cache, compile_form, form, load_cached
 from models.forms import build as building
 from models.forms.form import Form
@@ -147,7 +148,7 @@ def test_a_compiler_that_fails_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(Unavailable, match="plays as it is: the disk is full"):
         compile_form(network(), progress=lambda share, words: shares.append(share))
     assert shares == [0.5]
-    assert list(cache.root().iterdir()) == []  # nothing half made is left
+    assert list(cache_folder("forms").iterdir()) == []  # nothing half made is left
 
 
 def test_the_name_of_a_form_says_what_it_depends_on() -> None:

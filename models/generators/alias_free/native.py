@@ -26,6 +26,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.cache import cache_folder
+
 log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("filtered_lrelu.cpp")
@@ -152,7 +154,7 @@ def _compiled() -> Path:
     if compiler is None:
         raise OSError("no C++ compiler; install g++")
     mark = hashlib.sha256(SOURCE.read_bytes() + repr([compiler, FLAGS, _processor()]).encode()).hexdigest()[:24]
-    folder = _cache()
+    folder = cache_folder("kernels")
     library = folder / f"filtered_lrelu-{mark}.so"
     if library.is_file():
         return library
@@ -168,13 +170,6 @@ def _compiled() -> Path:
                 return library
             said = said or done.stderr.strip()
     raise OSError(f"{compiler} could not compile it: {said[:400]}")
-
-
-def _cache() -> Path:
-    """Where compiled code is kept: under `$PERFORM_CACHE` or the user's cache folder."""
-    if own := os.environ.get("PERFORM_CACHE"):
-        return Path(own) / "kernels"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "perform" / "kernels"
 
 
 def _processor() -> str:
