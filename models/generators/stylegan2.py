@@ -33,28 +33,12 @@ from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
 from models.generators.style_modulated.config import Config
+from models.generators.style_modulated.mapping import GAIN, Dense, MappingNetwork
 
 ARCHITECTURE = "stylegan2"
 DESCRIPTION = "StyleGAN2: skip, residual or plain (Karras et al. 2020)"
 
-GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
-RESIDUAL = math.sqrt(0.5)  # and through the sum of a residual block
-
-
-class Dense(nn.Module):
-    """Fully connected layer with equalised learning rate: W * lr / sqrt(in), b * lr."""
-
-    def __init__(self, inputs: int, outputs: int, lr: float = 1.0, bias_init: float = 0.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
-        self.bias = nn.Parameter(torch.full([outputs], bias_init / lr))
-        self.weight_gain = lr / math.sqrt(inputs)
-        self.bias_gain = lr
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs] -> [N, outputs]."""
-        bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
-        return torch.addmm(bias, x, self.weight.t(), alpha=self.weight_gain)
+RESIDUAL = math.sqrt(0.5)  # keeps the variance through the sum of a residual block
 
 
 def _upsample_kernel(channels: int) -> Tensor:
@@ -196,39 +180,6 @@ class Block(nn.Module):
         self.skip = Shortcut(config.width(resolution // 2), channels) if residual else None
 
 
-class MappingNetwork(nn.Module):
-    """z and label -> w, before broadcasting and truncation. A label is any real vector: one-hot for a class, in between
-    for a mixture.
-    """
-
-    w_avg: Tensor
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.depth = config.mapping_layers
-        width = config.z_dim
-        if config.c_dim:
-            self.embed = Dense(config.c_dim, config.w_dim)
-            width += config.w_dim
-        for k in range(self.depth):
-            setattr(self, f"fc{k}", Dense(width if k == 0 else config.w_dim, config.w_dim, lr=config.mapping_lr))
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
-
-    def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """z [N, z_dim], c [N, c_dim] or None -> [N, w_dim]."""
-        x = _normalise(z.float())
-        if c is not None:
-            x = torch.cat([x, _normalise(self.embed(c.float()))], dim=1)
-        for k in range(self.depth):
-            x = F.leaky_relu(getattr(self, f"fc{k}")(x), 0.2) * GAIN
-        return x
-
-
-def _normalise(x: Tensor) -> Tensor:
-    """Each row to mean square 1."""
-    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
-
-
 class StyleGAN2(nn.Module):
     """The generator as the program plays it, and as `models.training` trains it. Randomly initialised by torch's own
     generator.
@@ -244,7 +195,9 @@ class StyleGAN2(nn.Module):
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         self.num_ws = 2 * len(config.resolutions)
         self.compute_dtype = torch.float32
-        self.mapping = MappingNetwork(config)
+        self.mapping = MappingNetwork(
+            config.z_dim, config.w_dim, config.c_dim, config.mapping_layers, config.mapping_lr
+        )
         self.synthesis = nn.ModuleDict({f"b{r}": Block(config, r) for r in config.resolutions})
         self.register_buffer("rgb_kernel", _upsample_kernel(config.img_channels), persistent=False)
         self.layers = tuple(
@@ -273,19 +226,7 @@ class StyleGAN2(nn.Module):
         Python float leaves w as it is, bit for bit; a 0-d tensor may move every frame. ValueError if the label is
         missing or too many.
         """
-        if (c is None) != (self.c_dim == 0):
-            raise ValueError(
-                f"this network takes labels of c_dim={self.c_dim}; c is {'missing' if c is None else 'not wanted'}"
-            )
-        ws: Tensor = self.mapping(z, c).unsqueeze(1).expand(-1, self.num_ws, -1)
-        if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
-            return ws.clone()
-        near = self.w_avg + truncation_psi * (ws - self.w_avg)
-        return (
-            near
-            if truncation_cutoff is None
-            else torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
-        )
+        return self.mapping.truncated(z, c, self.num_ws, truncation_psi, truncation_cutoff)
 
     def synthesize(
         self,

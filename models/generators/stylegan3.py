@@ -29,60 +29,12 @@ from models.generators.alias_free.config import Config, InputConfig, LayerConfig
 from models.generators.alias_free.filtered_lrelu import Resampling, filtered_lrelu
 from models.generators.alias_free.native import result_size
 from models.generators.alias_free.transform import picture_transform
+from models.generators.style_modulated.mapping import GAIN, SLOPE, Dense, MappingNetwork
 
 __all__ = ["ARCHITECTURE", "DESCRIPTION", "StyleGAN3", "build", "picture_transform"]
 
 ARCHITECTURE = "stylegan3"
 DESCRIPTION = "StyleGAN3, T and R: pictures that move, turn and scale freely (Karras et al. 2021)"
-
-GAIN = math.sqrt(2.0)  # keeps the variance through leaky ReLU
-SLOPE = 0.2
-
-
-class Dense(nn.Module):
-    """Fully connected layer with equalised learning rate: W * lr / sqrt(in), b * lr."""
-
-    def __init__(self, inputs: int, outputs: int, lr: float = 1.0, bias_init: float = 0.0) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr)
-        self.bias = nn.Parameter(torch.full([outputs], bias_init / lr))
-        self.weight_gain, self.bias_gain = lr / math.sqrt(inputs), lr
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, inputs] -> [N, outputs]."""
-        bias = self.bias if self.bias_gain == 1.0 else self.bias * self.bias_gain
-        return torch.addmm(bias, x, self.weight.t(), alpha=self.weight_gain)
-
-
-def _normalise(x: Tensor) -> Tensor:
-    """Each row to mean square 1."""
-    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
-
-
-class MappingNetwork(nn.Module):
-    """z and label -> w, before broadcasting and truncation."""
-
-    w_avg: Tensor
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.depth = config.mapping_layers
-        width = config.z_dim
-        if config.c_dim:
-            self.embed = Dense(config.c_dim, config.w_dim)
-            width += config.w_dim
-        for k in range(self.depth):
-            setattr(self, f"fc{k}", Dense(width if k == 0 else config.w_dim, config.w_dim, lr=0.01))
-        self.register_buffer("w_avg", torch.zeros(config.w_dim))
-
-    def forward(self, z: Tensor, c: Tensor | None) -> Tensor:
-        """z [N, z_dim], c [N, c_dim] or None -> [N, w_dim]."""
-        x = _normalise(z.float())
-        if c is not None:
-            x = torch.cat([x, _normalise(self.embed(c.float()))], dim=1)
-        for k in range(self.depth):
-            x = F.leaky_relu(getattr(self, f"fc{k}")(x), SLOPE) * GAIN
-        return x
 
 
 class Waves(nn.Module):
@@ -232,7 +184,7 @@ class StyleGAN3(nn.Module):
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         self.num_ws = len(config.layers) + 1
         self.compute_dtype = torch.float32
-        self.mapping = MappingNetwork(config)
+        self.mapping = MappingNetwork(config.z_dim, config.w_dim, config.c_dim, config.mapping_layers)
         self.synthesis = nn.ModuleDict({"input": Waves(config.input, config.w_dim)})
         for layer in config.layers:
             ends = ("up", "down") if not layer.is_torgb else ()
@@ -273,17 +225,7 @@ class StyleGAN3(nn.Module):
         Python float leaves w as it is, bit for bit; a 0-d tensor may move every frame. ValueError if the label is
         missing or too many.
         """
-        if (c is None) != (self.c_dim == 0):
-            raise ValueError(
-                f"this network takes labels of c_dim={self.c_dim}; c is {'missing' if c is None else 'not wanted'}"
-            )
-        ws: Tensor = self.mapping(z, c).unsqueeze(1).expand(-1, self.num_ws, -1)
-        if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
-            return ws.clone()
-        near = self.w_avg + truncation_psi * (ws - self.w_avg)
-        if truncation_cutoff is None:
-            return near
-        return torch.cat([near[:, :truncation_cutoff], ws[:, truncation_cutoff:]], 1)
+        return self.mapping.truncated(z, c, self.num_ws, truncation_psi, truncation_cutoff)
 
     def synthesize(
         self,
