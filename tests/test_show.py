@@ -117,7 +117,7 @@ def test_no_packet_stops_the_show(show: Show, name: str) -> None:
     frames = show.engine.frame_times.count
     send(show, "/walk/offset", 0.5)
     assert play_until(show, lambda: show.parameters.get("walk.offset") == 0.5, 10), "the next message is heard"
-    assert show.engine.frame_times.count > frames
+    assert play_until(show, lambda: show.engine.frame_times.count > frames, 10), "and the next picture is shown"
     assert show.parameters.get("walk.speed") == speed
 
 
