@@ -9,23 +9,21 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from show_tools import SMALL, play_until
 
-from perform.app import Options, Show, open_show
+from perform.app import Show, open_show
 from perform.audio.dummy import PulseServer
 from perform.audio.file import write_sound
 from perform.engine.clock import machine_time, sleep
 
 PROGRAM = [sys.executable, "-m", "perform.cli"]
-SMALL = Options(
-    preset="drift", audio="none", osc=("127.0.0.1", 0), midi="none", size=(160, 90), offscreen=True, device="cpu"
-)
 
 
 def perform(*arguments: object, timeout: float = 120, **more: str) -> subprocess.CompletedProcess[str]:
@@ -34,16 +32,6 @@ def perform(*arguments: object, timeout: float = 120, **more: str) -> subprocess
         [*PROGRAM, *map(str, arguments)],
         capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | more, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-def play_until(show: Show, done: Callable[[], bool], seconds: float = 30.0) -> bool:
-    """Frames until `done`; whether it came to that."""
-    end = machine_time() + seconds
-    while machine_time() < end:
-        show.engine.run(lambda _: False)
-        if done():
-            return True
-    return False
 
 
 @pytest.fixture

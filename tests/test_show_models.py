@@ -5,26 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from show_tools import SMALL, play_until
 
-from perform.app import Options, Show, open_show
-from perform.engine.clock import machine_time
-
-SMALL = Options(
-    preset="drift", audio="none", osc=("127.0.0.1", 0), midi="none", size=(160, 90), offscreen=True, device="cpu"
-)
-
-
-def play_until(show: Show, done: Callable[[], bool], seconds: float = 60.0) -> bool:
-    end = machine_time() + seconds
-    while machine_time() < end:
-        show.engine.run(lambda _: False)
-        if done():
-            return True
-    return False
+from perform.app import Show, open_show
 
 
 def say(show: Show, address: str, word: str) -> None:
@@ -38,7 +24,7 @@ def test_a_model_comes_in_on_stage_and_a_file_that_is_none_does_not(tmp_path: Pa
             pytest.fail("oscsend is missing: apt install liblo-tools")
         pytest.skip("oscsend is not installed (liblo-tools)")
     with open_show(SMALL) as show:
-        assert play_until(show, lambda: show.worker.made > 2 and show.chain.ready)
+        assert play_until(show, lambda: show.worker.made > 2 and show.chain.ready, 60)
         show.parameters.set("deck.fade", 1.0)
         first = show.loader.loaded
         other = "first-light" if first == "cppn" else "cppn"
@@ -49,12 +35,12 @@ def test_a_model_comes_in_on_stage_and_a_file_that_is_none_does_not(tmp_path: Pa
             mixes.add(show.parameters.get("deck.mix"))
             return show.parameters.get("deck.mix") == 1.0
 
-        assert play_until(show, arrived)
+        assert play_until(show, arrived, 60)
         assert show.loader.names == (first, other)
         assert any(0.0 < mix < 1.0 for mix in mixes), "it faded"
         (tmp_path / "faces.pkl").write_text("<html>404</html>")
         say(show, "/model/load", str(tmp_path / "faces.pkl"))
-        assert play_until(show, lambda: "faces.pkl" in getattr(show.problems.current.get("model"), "text", ""))
+        assert play_until(show, lambda: "faces.pkl" in getattr(show.problems.current.get("model"), "text", ""), 60)
         made = show.worker.made
-        assert play_until(show, lambda: show.worker.made > made + 3)
+        assert play_until(show, lambda: show.worker.made > made + 3, 60)
         assert show.loader.loaded == other

@@ -11,6 +11,7 @@ from perform.app import Options, Show, open_show
 from perform.bench.report import Row
 from perform.engine.clock import Tick, machine_time
 from perform.engine.latency import Gauge
+from perform.engine.worker import Worker
 
 SETTLE = 4.0  # seconds until everything runs as it always does
 BEFORE = 8.0  # seconds of the show as it is, to compare with
@@ -54,10 +55,11 @@ class Watch:
         return self.show.worker.made > 20 and self.show.chain.ready and not self.show.loader.quickening
 
     def _turn(self, phase: str) -> None:
-        gaps = getattr(self.show.worker, "gaps", Gauge())
+        worker = self.show.worker
+        assert isinstance(worker, Worker)  # a live show has no other
         if self.phase in self.gaps:
-            self.gaps[self.phase] = list(gaps.recent())
-        self.show.worker.gaps = Gauge(16384)  # type: ignore[attr-defined]
+            self.gaps[self.phase] = list(worker.gaps.recent())
+        worker.gaps = Gauge(16384)
         self.phase = phase
 
 
