@@ -14,6 +14,7 @@
   "PASSES": [
     {"TARGET": "small", "FLOAT": true, "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
     {"TARGET": "smooth_light", "FLOAT": true, "WIDTH": "max(floor($WIDTH / 8), 16)", "HEIGHT": "max(floor($HEIGHT / 8), 16)"},
+    {"TARGET": "way", "FLOAT": true, "WIDTH": "max(floor($WIDTH / 3), 96)", "HEIGHT": "max(floor($HEIGHT / 3), 54)"},
     {}
   ]
 }*/
@@ -30,16 +31,7 @@ float blurred(sampler2D image, vec2 at, vec2 texel) {
     return sum / 9.0;
 }
 
-void main() {
-    vec2 here = isf_FragNormCoord;
-    if (PASSINDEX == 0) {
-        gl_FragColor = vec4(vec3(blurred(inputImage, here, 2.5 / IMG_SIZE(inputImage))), 1.0);
-        return;
-    }
-    if (PASSINDEX == 1) {
-        gl_FragColor = vec4(vec3(blurred(small, here, 1.6 / RENDERSIZE)), 1.0);
-        return;
-    }
+vec2 pushed(vec2 here) {
     vec2 aspect = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
     vec2 p = here * aspect;
     vec2 swell = vec2(
@@ -53,6 +45,24 @@ void main() {
     float a = twist * 3.1415926;
     slope = mat2(cos(a), sin(a), -sin(a), cos(a)) * slope;
     at += depth * 5.0 * slope / (1.0 + 2.0 * length(slope)) / aspect;
+    return at;
+}
+
+void main() {
+    vec2 here = isf_FragNormCoord;
+    if (PASSINDEX == 0) {
+        gl_FragColor = vec4(vec3(blurred(inputImage, here, 2.5 / IMG_SIZE(inputImage))), 1.0);
+        return;
+    }
+    if (PASSINDEX == 1) {
+        gl_FragColor = vec4(vec3(blurred(small, here, 1.6 / RENDERSIZE)), 1.0);
+        return;
+    }
+    if (PASSINDEX == 2) {  // where to look is smooth, so it is worked out on fewer pixels
+        gl_FragColor = vec4(pushed(here) - here, 0.0, 1.0);
+        return;
+    }
+    vec2 at = here + texture(way, here).xy;
     at = abs(mod(at + 1.0, 2.0) - 1.0);
     gl_FragColor = vec4(IMG_NORM_PIXEL(inputImage, at).rgb, 1.0);
 }

@@ -41,7 +41,9 @@ void main() {
     if (contrast != 1.0) {
         float l = max(dot(c, LUMA), 1e-4);
         float s = clamp(l, 0.0, 1.0);
-        float curve = s < 0.45 ? 0.45 * pow(s / 0.45, contrast) : 1.0 - 0.55 * pow((1.0 - s) / 0.55, contrast);
+        float upper = step(0.45, s);
+        float bent = pow(mix(s / 0.45, (1.0 - s) / 0.55, upper), contrast);  // once: software GL runs both sides of ?:
+        float curve = mix(0.45 * bent, 1.0 - 0.55 * bent, upper);
         c *= mix(1.0, curve / l, 0.85);
         c += (curve - l) * 0.15;
     }
