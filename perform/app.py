@@ -273,6 +273,9 @@ def play(options: Options) -> int:
     with open_show(options) as show:
         _say_first_picture()
         show.engine.run(show.going)
+        if show.loader.loading and not show.loader.loaded:
+            what = show.loader.loading
+            log.warning('"%s" was still on its way when the time was up; a longer --seconds shows it', what)
         return show.problems.status()
 
 

@@ -130,7 +130,7 @@ def open_sound(path: Path | str) -> SoundFile:
     except soundfile.LibsndfileError as error:
         raise UserError(
             f'"{path}" is not a sound file that can be read ({error.error_string}); '
-            f"give a WAV, FLAC, OGG or MP3, or convert it: ffmpeg -i {path.name} {path.stem}.wav"
+            f"give a WAV, FLAC, OGG or MP3, or convert it: ffmpeg -i {path.name} {path.stem}-2.wav"
         ) from error
     except OSError as error:
         raise UserError(f'the sound file "{path}" cannot be opened: {error.strerror}') from error

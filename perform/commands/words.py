@@ -54,7 +54,7 @@ def playing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--osc", metavar="HOST:PORT", default="0.0.0.0:9000", help="where to listen, or 'none'")
     parser.add_argument("--midi", metavar="PORT", default="", help="only this MIDI input, or 'none'; all by default")
     parser.add_argument("--link", action="store_true", help="join the Ableton Link session (needs pip install aalink)")
-    parser.add_argument("--window", type=size, default=(1280, 720), metavar="WxH")
+    parser.add_argument("--window", "--size", dest="window", type=size, default=(1280, 720), metavar="WxH")
     parser.add_argument("--monitor", metavar="NAME", help="fill this monitor, without borders")
     parser.add_argument("--fullscreen", action="store_true")
     parser.add_argument("--offscreen", action="store_true", help="draw without a window")

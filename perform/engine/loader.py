@@ -215,7 +215,8 @@ class Loader:
         except Exception as error:  # noqa: BLE001 - a file from anywhere; the running model must go on playing
             instead = None if any(self.names) or name == "cppn" else self._made("cppn")
             plays = self.loaded or (instead.name if instead else "nothing")
-            text = f'the model "{Path(name).name}" could not be loaded: {error}; "{plays}" plays'
+            why = str(error).rstrip(".")
+            text = f'the model "{Path(name).name}" could not be loaded: {why}; "{plays}" plays'
             self._problems.report("model", text)
             return instead
         return deck
