@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.bending import native
 from models.bending.slots import Slot, draw, named, slot_knobs
 from models.bending.transforms import Transform, transforms
 from models.generators import Generator
@@ -57,6 +58,8 @@ class Bender:
         steady: bool = False,
     ) -> None:
         device = generator.w_avg.device
+        if device.type == "cpu" and slots:
+            native.prepare()
         playable = [_playable(slot, generator, clusters) for slot in named(slots)]
         self.muted: tuple[str, ...] = tuple(why for why in playable if isinstance(why, str))
         parts = [part for part in playable if not isinstance(part, str)]
@@ -161,6 +164,11 @@ def _near(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return f"; the nearest is {near[0]}" if near else ""
 
 
+def _bounded(x: Tensor) -> Tensor:
+    """x itself, in place: NaN becomes 0, what lies beyond the limit the limit."""
+    return x if native.bound(x, LIMIT) else x.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+
+
 class _Chain:
     """The slots of one layer that are on in this frame, in order."""
 
@@ -252,10 +260,10 @@ class _Run:
         apply, arguments = self.part.transform.apply, self._arguments
         if not self._remembers:
             made = apply(x, **arguments)
-            return made.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+            return _bounded(made)
         if self.memory is None or self.memory.shape != x.shape or self.memory.dtype != x.dtype:
             self.memory = x.clone()
-        made = apply(x, memory=self.memory, **arguments).nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
+        made = _bounded(apply(x, memory=self.memory, **arguments))
         self.memory.copy_(made)  # a later slot may write into what this one gives
         return made
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from models.bending import native
 from models.bending.warp import scalar
 from models.generators import Scalar
 
@@ -26,7 +27,7 @@ Pick = Callable[[Tensor, Tensor], Tensor]  # torch.minimum or torch.maximum
 def half_widths(radius: int) -> tuple[int, ...]:
     """How far the ellipse reaches to each side in the rows 0 to `radius` from its middle."""
     r2 = radius * radius
-    return tuple(round(radius * math.sqrt((r2 - dy * dy) / r2)) for dy in range(radius + 1))
+    return (0,) if radius == 0 else tuple(round(radius * math.sqrt((r2 - dy * dy) / r2)) for dy in range(radius + 1))
 
 
 @cache
@@ -42,6 +43,8 @@ def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tup
     `between` is a pair of whole radii with the radius inside; the wider, the more is computed.
     """
     low, high = between
+    if (ready := _natively(x, radius, pick, between)) is not None:
+        return ready
     made = x.clone() if low == 0 else _whole(x, low, pick, outside)
     if low == high:
         return made
@@ -50,6 +53,15 @@ def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tup
         share = (moving - (whole - 1)).clamp(0, 1).to(x.dtype)
         made = torch.lerp(made, _whole(x, whole, pick, outside), share)
     return made
+
+
+def _natively(x: Tensor, radius: Scalar, pick: Pick, between: tuple[int, int]) -> Tensor | None:
+    low, high = between
+    if high - low > 1 or x.device.type != "cpu":
+        return None
+    share = min(max(float(radius) - low, 0.0), 1.0)
+    widths = [half_widths(whole) for whole in range(low, high + 1)]
+    return native.extremum(x, widths, share, pick is torch.minimum)
 
 
 def bounds(radius: float) -> tuple[int, int]:

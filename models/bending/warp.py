@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
+from models.bending import native
 from models.generators import Scalar
 
 FINEST = 4096.0  # places are rounded to this part of a pixel, which takes away the rounding of sines
@@ -48,6 +49,8 @@ def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0, border: str 
     `edge` 0..1 is the strength of what lies outside: 0 is nothing, 1 the map mirrored at its outer pixels. Where the
     host knows it to be 0 or 1, `border` "nothing" or "mirror" is quicker, with the same result.
     """
+    if (ready := native.resample(x, px, py, edge, border, FINEST, FARTHEST)) is not None:
+        return ready
     n, c, h, w = x.shape
     x0, x1, near_x, far_x = _taps(px, w, edge, border)
     y0, y1, near_y, far_y = _taps(py, h, edge, border)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models import machine_code
 from models.generators.alias_free import native
 from models.generators.alias_free.filtered_lrelu import Resampling, composed, filtered_lrelu
 from models.generators.stylegan3 import StyleGAN3, build, picture_transform
@@ -266,7 +267,7 @@ def test_a_damaged_library_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_pat
     damaged = tmp_path / "filtered_lrelu-0.so"
     damaged.write_bytes(b"not machine code")
     kernel = native.Kernel()
-    monkeypatch.setattr(native, "_compiled", lambda: damaged)
+    monkeypatch.setattr(machine_code, "_compiled", lambda source: damaged)
     assert not kernel.prepare()
     assert "is damaged" in kernel.problem
     assert not damaged.exists()

@@ -9,38 +9,21 @@ everything works as before, only slower.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
 import math
-import os
-import platform
-import shutil
 import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.cache import cache_folder
+from models.machine_code import loaded
 
 log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("filtered_lrelu.cpp")
-FLAGS = ["-O3", "-std=c++17", "-shared", "-fPIC", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
-# The processor's own instructions and all its cores, where the compiler knows the words; else as far as it goes.
-MORE: tuple[list[str], ...] = (
-    ["-march=native", "-fopenmp"],
-    ["-mcpu=native", "-fopenmp"],
-    ["-fopenmp"],
-    ["-march=native"],
-    [],
-)
-COMPILE_SECONDS = 120.0  # a compiler that takes longer hangs
 NO_CLAMP = 3.0e38
 
 
@@ -75,7 +58,7 @@ class Kernel:
         with self._lock:
             if self.call is None:
                 try:
-                    function = _loaded(_compiled())
+                    function = loaded(SOURCE, SOURCE.stem).filtered_lrelu
                 except (OSError, subprocess.SubprocessError) as error:
                     self.problem = str(error)
                     log.info("StyleGAN3 plays without its compiled filters: %s", error)
@@ -137,45 +120,3 @@ def result_size(size: tuple[int, int], up_taps: int, down_taps: int, rates: Sequ
         for length, pad in zip(size, (y0 + y1, x0 + x1), strict=True)
     )
     return height, width
-
-
-def _loaded(library: Path) -> Any:
-    """The function in the library. OSError if it is damaged; then it is taken away, to be compiled anew next time."""
-    try:
-        return ctypes.CDLL(str(library)).filtered_lrelu
-    except (OSError, AttributeError) as error:
-        library.unlink(missing_ok=True)
-        raise OSError(f"{library} is damaged ({error}) and was taken away; it is made anew next time") from error
-
-
-def _compiled() -> Path:
-    """The library's place in the cache, compiled if it is not there. OSError says why there is none."""
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++"))), None)
-    if compiler is None:
-        raise OSError("no C++ compiler; install g++")
-    mark = hashlib.sha256(SOURCE.read_bytes() + repr([compiler, FLAGS, _processor()]).encode()).hexdigest()[:24]
-    folder = cache_folder("kernels")
-    library = folder / f"filtered_lrelu-{mark}.so"
-    if library.is_file():
-        return library
-    folder.mkdir(parents=True, exist_ok=True)
-    gently = ["nice", "-n", "10"] if shutil.which("nice") else []
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made, said = Path(scratch) / "made.so", ""
-        for more in MORE:
-            command = [*gently, compiler, *FLAGS, *more, str(SOURCE), "-o", str(made)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_SECONDS, check=False)
-            if done.returncode == 0:
-                made.replace(library)  # in one step: another process never sees half of it
-                return library
-            said = said or done.stderr.strip()
-    raise OSError(f"{compiler} could not compile it: {said[:400]}")
-
-
-def _processor() -> str:
-    """What code for this very processor may use, where the system tells."""
-    words = [platform.machine(), sys.platform, platform.processor()]
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        words += [line for line in cpuinfo.read_text().splitlines() if line.startswith(("flags", "Features"))][:1]
-    return " ".join(words)
