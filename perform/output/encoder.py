@@ -6,6 +6,7 @@ Colours are BT.709 in video range, and the file says so; players that were left 
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import struct
@@ -42,6 +43,7 @@ class Encoder:
         self.width, self.height = size[0] // 2 * 2, size[1] // 2 * 2
         if self.width < 2 or self.height < 2:
             raise ValueError(f"a picture of {size[0]}x{size[1]} is too small")
+        self._path = path
         path.open("wb").close()  # PyAV opens the file late; say now that it cannot be written
         rate = Fraction(fps).limit_denominator(1001)
         self._fps = float(rate)
@@ -92,13 +94,16 @@ class Encoder:
         self._hear((index + 1) / self._fps)
 
     def close(self) -> None:
-        """Write what the encoders still hold, and end the file."""
+        """Write what the encoders still hold, and end the file. OSError if its end did not fit on the disk."""
         for packet in self._video.encode(None):
             self._container.mux(packet)
         if self._audio is not None:
             for packet in self._audio.encode(None):
                 self._container.mux(packet)
-        self._container.close()
+        self._container.close()  # says nothing of what it could not write
+        length = self._path.stat().st_size
+        if whole_boxes(self._path) < length:
+            raise OSError(errno.ENOSPC, "the end of it does not fit on the disk")
 
     def abandon(self) -> None:
         """After an error: let go of the file without another word."""

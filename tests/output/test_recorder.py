@@ -40,13 +40,14 @@ def noise(index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 256, (SIZE[1], SIZE[0], 4), np.uint8)
 
 
-def render(recorder: Recorder, count: int, make=picture) -> None:
+def render(recorder: Recorder, count: int, make=picture, close: bool = True) -> None:
     clock = FixedClock(FPS)
     for index in range(count):
         tick = clock.tick()
         if recorder.wants(tick):
             recorder.take(make(index), tick)
-    recorder.close()
+    if close:
+        recorder.close()
 
 
 def decoded(path: Path) -> list[tuple[float, np.ndarray]]:
@@ -264,6 +265,19 @@ def test_a_full_disk(small_disk: Path) -> None:
     assert recorder.failed == "No space left on device"
     assert not recorder.wants(Tick(0, 0.0, 0.0))
     plays_after_a_full_disk(small_disk / "full.mp4", problems.current["recorder"].text)
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_said(small_disk: Path) -> None:
+    problems = Problems()
+    path = small_disk / "late.mp4"
+    recorder = Recorder(path, SIZE, FPS, problems)
+    render(recorder, FPS * 3 - 3, noise, close=False)
+    while recorder.frames < FPS * 3 - 3:
+        sleep(0.01)
+    (small_disk / "other").write_bytes(bytes(shutil.disk_usage(small_disk).free - 20_000))
+    recorder.close()
+    assert "does not fit" in recorder.failed
+    plays_after_a_full_disk(path, problems.current["recorder"].text)
 
 
 @pytest.mark.parametrize("path", ["no/such/folder/show.mp4", "."])
