@@ -153,7 +153,8 @@ class Layer(nn.Module):
         if self.is_torgb:
             return gain, gain / math.sqrt(size)
         power = self.weight.square().sum(dim=(2, 3))  # [O, I]
-        unit = torch.rsqrt(power.sum(dim=1) / size)  # [O], what brings each filter to mean square 1
+        # [O], what brings each filter to mean square 1; a filter of zeros, as glitches leave it, stays silent
+        unit = torch.rsqrt((power.sum(dim=1) / size).clamp_min(1e-20))
         return (power * unit.square()[:, None]).t().contiguous(), unit * gain
 
     def _check_filters(self, config: LayerConfig) -> None:

@@ -29,10 +29,10 @@ def tensors_of(generator: Generator) -> Mapping[str, tuple[str, ...]]:
         if not name.startswith(ROOT):
             continue
         path = name.removeprefix(ROOT).split(".")
-        layer = next((".".join(path[:k]) for k in range(len(path), 0, -1) if ".".join(path[:k]) in found), None)
-        layer = layer or blocks.get(path[0])
-        if layer is not None:
-            found[layer].append(name)
+        inside = [".".join(path[:k]) for k in range(len(path), 0, -1)]  # b8.conv0.weight, b8.conv0, b8
+        owner = next((layer for layer in inside if layer in found), blocks.get(path[0]))
+        if owner is not None:
+            found[owner].append(name)
     return {layer: tuple(names) for layer, names in found.items()}
 
 
