@@ -33,6 +33,7 @@ REGISTRIES = {
     "models/checkpoints/formats": "tests/models/test_checkpoints_official.py",
     "models/generators": "tests/models/test_generators.py",
     "models/bending/transforms": "tests/models/bending/test_bending_transforms.py",
+    "models/rewriting/operations": "tests/models/rewriting/test_rewriting_operations.py",
     "models/training": "tests/models/test_training.py",
     "models/weights": "tests/test_weights.py",
 }
