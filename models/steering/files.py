@@ -73,8 +73,8 @@ def save_directions(path: Path, directions: Directions, title: str = "") -> None
     top = {"format": FORMAT, "model": directions.model, "about": dict(directions.about)}
     text = "\n".join(
         [
-            f"# Directions{f' of {title}' if title else ''}. Faders count the lines below from 1. Names, layers [from, to],",
-            "# sigma (how far a fader goes) and the order are yours to change; leave `model` and `[vectors]` alone.",
+            f"# Directions{f' of {title}' if title else ''}. Faders count the lines below from 1. Names, layers",
+            "# [from, to], sigma (how far a fader goes) and order are yours; leave `model` and `[vectors]` alone.",
             "",
             f"direction = [\n{''.join(_line(row) for row in rows)}]",
             "",

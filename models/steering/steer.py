@@ -25,6 +25,7 @@ from models.steering.directions import Directions
 FADERS = 8
 REACH = 3.0  # sigma, to either side
 LAYERS = 20  # the highest number of a layer on a fader; the largest StyleGAN2 (2048 x 2048) has as many
+ALL_LAYERS = 64  # a truncation of all layers, as the walk has it
 COMPONENTS = 80
 AS_NAMED = -1
 
@@ -59,7 +60,8 @@ def fader_knobs(fader: int) -> tuple[Knob, ...]:
 
 
 KNOBS: Mapping[str, Knob] = {knob.name: knob for knob in steer_knobs()}
-_FADERS = tuple(tuple(f"{fader}.{part}" for part in ("amount", "component", "from", "to")) for fader in range(1, 9))
+_AMOUNTS = tuple(f"{fader}.amount" for fader in range(1, FADERS + 1))
+_PLACES = tuple(f"{fader}.{part}" for fader in range(1, FADERS + 1) for part in ("component", "from", "to"))
 
 
 def style_shares(layers: int, crossover: float, softness: float = 0.0) -> Array:
@@ -74,16 +76,17 @@ def style_shares(layers: int, crossover: float, softness: float = 0.0) -> Array:
 
 
 def style_mix(w: Array, other: Array, shares: Array) -> Array:
-    """w `[L, D]` with `shares` `[L]` (never falling) of `other` `[L, D]`: w itself where all are 0; a layer of share 0
-    or 1 has the numbers of its parent, bit for bit.
+    """w `[L, D]` with `shares` `[L]` (never falling) of `other` `[D]` or `[L, D]`: w itself where all are 0; a layer of
+    share 0 or 1 has the numbers of its parent, bit for bit.
     """
-    begin, whole = (int(np.searchsorted(shares, level, side)) for level, side in ((0.0, "right"), (1.0, "left")))  # type: ignore[call-overload]
+    begin, whole = int((shares <= 0.0).sum()), int((shares < 1.0).sum())
     if begin == len(w):
         return w
     out = w.copy()
+    rows = other if other.ndim == 1 else other[begin:whole]
     if begin < whole:
-        out[begin:whole] += shares[begin:whole, None] * (other[begin:whole] - out[begin:whole])
-    out[whole:] = other[whole:]
+        out[begin:whole] += shares[begin:whole, None] * (rows - out[begin:whole])
+    out[whole:] = other if other.ndim == 1 else other[whole:]
     return out
 
 
@@ -114,9 +117,14 @@ class Steer:
         if self._entries and len(self._entries[0].vector) != len(w_avg):
             width = len(self._entries[0].vector)
             why, self._entries = f"directions of {width} numbers do not fit a w of {len(w_avg)}", ()
-        self._steps = [entry.sigma * entry.vector for entry in self._entries]
+        steps = [entry.sigma * entry.vector for entry in self._entries]
+        self._steps = np.stack(steps) if steps else np.zeros((0, len(w_avg)))
         self._why = why or "no directions are known of this model; perform directions MODEL finds them"
         self._seed, self._second = -1, w_avg
+        self._asked: tuple[float, ...] = ()
+        self._offset, self._span = np.zeros((num_ws, len(w_avg))), (0, 0)
+        self._crossing: tuple[float, float] = (-1.0, -1.0)
+        self._shares = np.zeros(num_ws)
         self._idle: list[tuple[int, int]] = []
         self.muted: tuple[str, ...] = ()
 
@@ -126,7 +134,7 @@ class Steer:
 
     def apply(
         self, w: Array, values: Mapping[str, float], divergence: float = 1.0, *,
-        truncation_psi: float = 1.0, truncation_cutoff: int = LAYERS,
+        truncation_psi: float = 1.0, truncation_cutoff: int = ALL_LAYERS,
     ) -> Array:  # fmt: skip
         """w `[L, D]` of the walk, steered; w itself, the same object, where nothing is asked for.
 
@@ -134,41 +142,67 @@ class Steer:
         that of the walk, for the second landmark. Below 0.05 ms; a new seed costs one z through the mapping network.
         """
         divergence = min(max(divergence, 0.0), 1.0) if math.isfinite(divergence) else 0.0
-        moving = self._moving(values, divergence)
         amount = _number(values, "style_mix_amount") * divergence
-        if amount > 0.0:
-            crossover = _number(values, "style_mix_layer")
-            shares = style_shares(
-                self._num_ws, math.inf if crossover >= LAYERS else crossover, _number(values, "style_mix_softness")
-            )
-            other = self._other(int(_number(values, "style_mix_seed")), truncation_psi, truncation_cutoff)
-            w = style_mix(w, other, shares if amount == 1.0 else shares * amount)
-        if not moving:
-            return w
-        out = w.copy()
-        for reach in moving:
-            out[reach.first : reach.last + 1] += reach.amount * self._steps[reach.place]
+        mixed = w if amount <= 0.0 else self._mixed(w, values, amount, truncation_psi, truncation_cutoff)
+        amounts = [_number(values, name) * divergence for name in _AMOUNTS]
+        if not any(amounts):
+            if self._idle:
+                self._idle, self.muted, self._asked = [], (), ()
+            return mixed
+        asked = (*amounts, *(_number(values, name) for name in _PLACES))
+        if asked != self._asked:
+            self._asked = asked
+            self._lay(self._moving(asked))
+        first, end = self._span
+        if first == end:
+            return mixed
+        out = mixed.copy() if mixed is w else mixed
+        out[first:end] += self._offset[first:end]
         return out
 
-    def _moving(self, values: Mapping[str, float], divergence: float) -> list[Reach]:
-        """The faders that are not at 0 and can move something; the others of them are told in `muted`."""
+    def _mixed(self, w: Array, values: Mapping[str, float], amount: float, psi: float, cutoff: int) -> Array:
+        """w `[L, D]` with the second landmark in the layers from the crossover on; w itself where that is none."""
+        crossing = _number(values, "style_mix_layer"), _number(values, "style_mix_softness")
+        if crossing != self._crossing:
+            self._crossing = crossing
+            layer = self._num_ws if crossing[0] >= LAYERS else crossing[0]
+            self._shares = style_shares(self._num_ws, layer, crossing[1])
+        other = self._other(int(_number(values, "style_mix_seed")), psi, cutoff)
+        return style_mix(w, other, self._shares if amount == 1.0 else self._shares * amount)
+
+    def _lay(self, moving: list[Reach]) -> None:
+        """What the faders add to w, into `_offset`, and in `_span` the layers that it touches: first, end."""
+        if not moving:
+            self._span = (0, 0)
+            return
+        weights = np.zeros((self._num_ws, len(moving)))
+        for column, reach in enumerate(moving):
+            weights[reach.first : reach.last + 1, column] = reach.amount
+        np.matmul(weights, self._steps[[reach.place for reach in moving]], out=self._offset)
+        first = min(reach.first for reach in moving)
+        self._span = first, max(reach.last for reach in moving) + 1
+
+    def _moving(self, asked: tuple[float, ...]) -> list[Reach]:
+        """The faders that are not at 0 and can move something; the others of them are told in `muted`. `asked` are all
+        amounts, then component, from and to of each fader.
+        """
         found, idle = [], []
-        for number, (name, component, first, last) in enumerate(_FADERS, 1):
-            amount = _number(values, name) * divergence
+        for fader in range(FADERS):
+            amount = asked[fader]
             if amount == 0.0:
                 continue
-            place = int(_number(values, component))
+            place, begin, end = (int(number) for number in asked[FADERS + 3 * fader : FADERS + 3 * fader + 3])
             if place > len(self._entries):
-                idle.append((number, place))
+                idle.append((fader + 1, place))
                 continue
             entry = self._entries[place - 1]
-            begin, end = int(_number(values, first)), int(_number(values, last))
             begin, end = (entry.first if begin < 0 else begin), (entry.last if end < 0 else end)
             begin, end = min(begin, end), max(begin, end)
             if begin >= self._num_ws:
-                idle.append((number, -begin))
+                idle.append((fader + 1, -begin))
                 continue
-            found.append(Reach(place - 1, amount, begin, self._num_ws - 1 if end >= LAYERS else end))
+            last = self._num_ws - 1
+            found.append(Reach(place - 1, amount, begin, last if end >= LAYERS else min(end, last)))
         if idle != self._idle:
             self._idle = idle
             self.muted = tuple(self._told(number, what) for number, what in idle)
@@ -183,15 +217,17 @@ class Steer:
         return f"steer.{number}: this model has no direction {what}, they are 1 to {len(self._entries)}"
 
     def _other(self, seed: int, psi: float, cutoff: int) -> Array:
-        """The second landmark's w `[L, D]`, truncated as the walk is."""
+        """The second landmark's w, truncated as the walk is: `[D]` for all layers, or `[L, D]` where they differ."""
         if seed != self._seed:
             self._second = self._map(landmark(seed, self._z_dim)[None])[0]
             self._seed = seed
-        out = np.empty((self._num_ws, len(self._second)))
-        cutoff = self._num_ws if cutoff >= LAYERS else cutoff
-        out[:] = self._second
-        if psi != 1.0:
-            out[:cutoff] = self._w_avg + psi * (self._second - self._w_avg)
+        if psi == 1.0 or cutoff <= 0:
+            return self._second
+        near = self._w_avg + psi * (self._second - self._w_avg)
+        if cutoff >= self._num_ws:
+            return np.asarray(near)
+        out = np.empty((self._num_ws, len(near)))
+        out[:cutoff], out[cutoff:] = near, self._second
         return out
 
 
@@ -199,6 +235,7 @@ def _number(values: Mapping[str, float], name: str) -> float:
     """A knob's value, playable; its default where it is missing or no number."""
     knob = KNOBS[name]
     try:
-        return knob.fit(values[name])
+        value = values[name]
     except KeyError:
         return knob.default
+    return value if value == knob.default else knob.fit(value)

@@ -48,7 +48,7 @@ def run(parsed: argparse.Namespace) -> None:
         out: Path = parsed.out or usual_place(parsed.model)
         old = _known(parsed, model_hash(network), out)
         directions = old
-        if old is None or parsed.method or parsed.count or parsed.samples:
+        if old is None or parsed.method or parsed.count is not None or parsed.samples is not None:
             directions = _found(parsed, network)
             directions = directions if old is None else directions.with_words_of(old)
         assert directions is not None
@@ -92,9 +92,9 @@ def edited(directions: Directions, parsed: argparse.Namespace) -> Directions:
             first, last = _layers(place, text)
             directions = directions.changed(place, first=first, last=last)
         for place, text in _pairs("--sigma", parsed.sigma):
-            directions = directions.changed(place, sigma=float(text))
+            directions = directions.changed(place, sigma=_sigma(place, text))
         if parsed.first:
-            directions = directions.ordered([int(place) for place in parsed.first.split(",")])
+            directions = directions.ordered(_places(parsed.first))
     except UserError:
         raise
     except ValueError as error:
@@ -121,6 +121,22 @@ def _layers(place: int, text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _sigma(place: int, text: str) -> float:
+    """Raises UserError."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UserError(f"--sigma {place}={text}: write a number, as {place}=1.5") from error
+
+
+def _places(text: str) -> list[int]:
+    """`7,3` as numbers. Raises UserError."""
+    places = [place.strip() for place in text.split(",")]
+    if not all(place.isdigit() for place in places):
+        raise UserError(f"--first {text}: write numbers of directions, as 7,3")
+    return [int(place) for place in places]
+
+
 def _known(parsed: argparse.Namespace, model: str, out: Path) -> Directions | None:
     """What was found before: in the file asked for (Refused if it is another model's), or where such files lie."""
     import models
@@ -143,10 +159,11 @@ def _found(parsed: argparse.Namespace, network: Generator) -> Directions:
     from models.steering.find import COUNT, METHODS, SAMPLES, find_directions
 
     methods = METHODS if parsed.method in (None, "both") else (parsed.method,)
+    count = COUNT if parsed.count is None else parsed.count
+    samples = SAMPLES if parsed.samples is None else parsed.samples
     with tqdm(total=100, desc="directions", leave=False, bar_format="{desc} {bar} {n:.0f} %") as bar:
         return find_directions(
-            network, methods, parsed.count or COUNT, parsed.samples or SAMPLES,
-            progress=lambda share: advance(bar, share),
+            network, methods, count, samples, progress=lambda share: advance(bar, share),
         )  # fmt: skip
 
 

@@ -55,12 +55,12 @@ class Scenes(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def synthesize(self, w: Tensor, noise_mode: str = "const", **_: Any) -> Tensor:
-        axes = (w.mean(1) - self.w_avg).double() @ torch.from_numpy(self.turn / self.spread)
-        bright, warm, large = torch.sigmoid(0.4 * axes[0, :3]).tolist()
+        axes = (w.mean(1) - self.w_avg) @ torch.from_numpy(self.turn / self.spread).float()
+        bright, warm, large = torch.sigmoid(0.4 * axes[:, :3, None, None]).unbind(1)  # each [N, 1, 1]
         y, x = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 32), indexing="ij")
-        radius = 0.5 + 0.4 * large
-        # light is spread over the disc, so that its sum says nothing of the size
+        radius = 0.4 + 0.4 * large
+        # Light is spread over the disc, so that its sum says nothing of the size; nor does the colour change it.
         disc = torch.sigmoid((radius - torch.hypot(x, y)) * 20) * (0.05 + 0.1 * bright) / (radius * radius)
         red, blue = 0.5 + warm, 1.5 - warm
-        green = (1 - 0.2126 * red - 0.0722 * blue) / 0.7152  # nor does the colour change the light
-        return (torch.tensor([red, green, blue])[:, None, None] * disc * 2 - 1)[None].float()
+        green = (1 - 0.2126 * red - 0.0722 * blue) / 0.7152
+        return torch.stack([red * disc, green * disc, blue * disc], 1) * 2 - 1

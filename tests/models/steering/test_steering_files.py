@@ -96,7 +96,9 @@ def test_what_a_hand_got_wrong_is_named(old: str, new: str, said: str, tmp_path:
     assert path.name in str(refused.value)
 
 
-@pytest.mark.parametrize("vector", ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAA==", "AADAfwAAwH8AAMB/AADAfw==", "AACAPw=="])
+@pytest.mark.parametrize(
+    "vector", ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAA==", "AADAfwAAwH8AAMB/AADAfw==", "AACAPw=="]
+)
 def test_vectors_that_are_none_are_refused(vector: str, tmp_path: Path) -> None:
     path = written(tmp_path)
     text = re.sub(r'(\[vectors.ganspace\]\n1 = )".*"', rf'\1"{vector}"', path.read_text(encoding="utf-8"))

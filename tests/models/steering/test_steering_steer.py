@@ -21,8 +21,10 @@ MATRIX = RNG.randn(16, D) / 4
 W_AVG = RNG.randn(D)
 VECTORS = np.linalg.qr(RNG.randn(D, D))[0].T
 DIRECTIONS = Directions(
-    tuple(Direction(f"d{k + 1}", "ganspace", k + 1, VECTORS[k], 2.0 - 0.1 * k, 0, L - 1) for k in range(9))
-    + (Direction("texture", "sefa", 1, VECTORS[9], 0.5, 8, 11),)
+    (
+        *(Direction(f"d{k + 1}", "ganspace", k + 1, VECTORS[k], 2.0 - 0.1 * k, 0, L - 1) for k in range(9)),
+        Direction("texture", "sefa", 1, VECTORS[9], 0.5, 8, 11),
+    )
 )
 HOME = {knob.name: knob.default for knob in steer_knobs()}
 
