@@ -62,21 +62,31 @@ def load(name_or_path: str | Path, device: str = "cpu", progress: Callable[[floa
     main, render or generator thread. Raises models.checkpoints.Refused (a ValueError) whose message names what was
     asked for, what is wrong and what to do.
     """
-    from difflib import get_close_matches
-    from pathlib import Path
-
-    from models.checkpoints import Refused, importing, io
+    from models.checkpoints import io
     from models.generators import build
 
     name = str(name_or_path)
     if name in BUILT_IN:
         return build(name, {}).to(device)
+    return io.load(*path_of(name_or_path, progress)).to(device)
+
+
+def path_of(name_or_path: str | Path, progress: Callable[[float], None] | None = None) -> tuple[Path, str]:
+    """The file of ours behind any name that `load` knows and that has one, and what to call it. As `load`, it may
+    convert, and raises Refused.
+    """
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    from models.checkpoints import Refused, importing
+
+    name = str(name_or_path)
     known = shipped()
     path = known.get(name, Path(name_or_path))
     if name not in known and not path.exists():
         if (kept := imported()).get(name):
-            return io.load(kept[name], name).to(device)
+            return kept[name], name
         near = get_close_matches(name, [*known, *BUILT_IN, *kept], n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise Refused(f"{name}: neither a shipped model ({', '.join([*known, *BUILT_IN])}) nor a file.{hint}")
-    return io.load(importing.ready(path, progress), path.name).to(device)
+    return importing.ready(path, progress), path.name

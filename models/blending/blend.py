@@ -1,0 +1,105 @@
+"""The stage of `models.resident` that makes the network's weights a mixture of its parents'.
+
+    blend = Blend(resident, generator, [Relative(...), ...])    # loader's thread: checks, lays the parents out
+    blend.frame(values, divergence)                             # each frame, values by the names of `blend_knobs`
+    resident.update([blend, ...])
+
+Parent 0 is the network as it came. Parents are copied once, laid out like the network's own block of memory, and never
+written. Where a row of the matrix has a single share the tensor is a copy of that parent's, bit for bit; two shares are
+one `lerp`; more are added up. A tensor that is the same in all parents is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+from models.blending import rows
+from models.blending.cells import Cells
+from models.blending.mapping import Mappings
+from models.blending.parents import Mark, Parents, Row
+from models.blending.relatives import Relative, check, kinship
+from models.resident import Resident
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.generators import Generator
+
+SERIALS = count()  # tells one blend's marks from another's
+
+
+class Blend:
+    """The parents of one network, and how much of each is in which layer now.
+
+    Made on the loader's thread: raises Unmixable for a parent of another shape, ValueError for none or too many. All
+    else belongs to the generator's thread. `warnings` are words about strangers, `muted` about what cannot be mixed.
+    `mapping` are the shares of the mapping, for `models.blending.mapping.mixture`; `mappings` does the mapping.
+    """
+
+    def __init__(self, resident: Resident, generator: Generator, relatives: Sequence[Relative], name: str = "") -> None:
+        if not 1 <= len(relatives) < rows.MODELS:
+            raise ValueError(f"a blend has 1 to {rows.MODELS - 1} relatives beside the network itself")
+        home = {name: resident.home(name) for name in resident.names}
+        words = [check(home, generator.architecture, one) for one in relatives]
+        self.muted: tuple[str, ...] = tuple(word for said in words for word in said)
+        own = Relative(name or "the network on the deck", home)
+        found = [kinship(own, one) for one in relatives]
+        self.likeness: tuple[float, ...] = tuple(alike for alike, _ in found)
+        self.warnings: tuple[str, ...] = tuple(word for _, word in found if word)
+        self.names: tuple[str, ...] = (own.name, *(one.name for one in relatives))
+        self._parents = Parents(resident, [own, *relatives])
+        self.mappings = Mappings(generator, [self._parents.tensors(k) for k in range(len(self.names))])
+        self._cells = Cells(generator)
+        self._mixed = [(name, self._cells.of[name]) for name in self._parents.differing]
+        self._serial = next(SERIALS)
+        self._rest, self._moving = b"", (0.0, 1.0)  # what was played last
+        self._now = rows.played(rows.numbers({}))
+        self._goal = rows.mixture(self._now, self._cells.depth, len(self.names))
+        self._reach = rows.reach(self._now, self._cells.depth)
+        self._marks: dict[str, Mark] = {}
+        self.mapping: Row = (1.0, *(0.0 for _ in relatives))
+
+    def frame(self, values: Mapping[str, float], divergence: float = 1.0) -> None:
+        """What is played in this frame: values by the short names of `rows.blend_knobs`. Microseconds if none moved.
+
+        What is no number becomes its default, what is outside its span the nearest inside. `divergence` 0..1 scales
+        alpha: at 0 the network is at home.
+        """
+        given = rows.numbers(values)
+        rest = given[1:].tobytes()  # alpha, the first, is what moves most
+        if rest != self._rest:
+            self._rest, self._now = rest, rows.played(given)
+            self._goal = rows.mixture(self._now, self._cells.depth, len(self.names))
+            self._reach = rows.reach(self._now, self._cells.depth)
+        elif (given[0], divergence) == self._moving:
+            return
+        self._moving = (float(given[0]), divergence)
+        self._settle(rows.matrix(self._moving[0], self._goal, self._reach, divergence), self._now, divergence)
+
+    def mix(self, matrix: Sequence[Sequence[float]]) -> None:
+        """Any matrix [layers, models] in place of `frame`'s; rows are normalised. ValueError for another size."""
+        self._rest = b""
+        layers = rows.check(matrix, len(self._cells.layers), len(self.names))
+        self._settle(layers, rows.played(rows.numbers({})), 1.0)
+
+    def _settle(self, layers: rows.Array, now: rows.Played, divergence: float) -> None:
+        shares, mapping = self._cells.rows(layers, now, divergence)
+        self.mapping = tuple(mapping.tolist())
+        kinds = [tuple(row) for row in shares.tolist()]
+        # At an end there is nothing to match: it is the parent itself.
+        marks = [None if row[0] == 1.0 else (self._serial, row, now.norm_match and max(row) < 1.0) for row in kinds]
+        self._marks = {name: mark for name, cell in self._mixed if (mark := marks[cell]) is not None}
+
+    def marks(self) -> Mapping[str, Mark]:
+        """See `models.resident.Stage`."""
+        return self._marks
+
+    def write(self, name: str, before: Tensor, out: Tensor) -> None:
+        """See `models.resident.Stage`. `before` stands for parent 0."""
+        self._parents.write(name, before, out, self._marks[name])
+
+    def write_home(self, names: Sequence[str], resident: Resident) -> None:
+        """See `models.resident.Wholesale`."""
+        self._parents.write_home([(name, self._marks[name]) for name in names], resident)

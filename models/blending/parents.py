@@ -1,0 +1,184 @@
+"""The parents of a blend, laid out so that mixing them is few passes over memory; never written after that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from models.blending.relatives import MAPPING, Relative, foreign_mapping
+from models.resident import ALIGNED, Resident
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Row = tuple[float, ...]
+Mark = tuple[int, Row, bool]  # which blend, the shares of the parents, whether filters are matched
+Shares = list[tuple[int, float]]  # parents that have one, and how much
+SMALL = 1e-12  # a filter of no length has no direction
+
+
+class Parents:
+    """`relatives[0]` is the network at home, the others have passed `relatives.check`.
+
+    `differing` are the names of floats that are not the same bits in all parents, in the order of memory. A mapping
+    that does not fit is the one at home.
+    """
+
+    def __init__(self, resident: Resident, relatives: Sequence[Relative]) -> None:
+        self._resident = resident
+        home = relatives[0].tensors
+        floats = [name for name, t in home.items() if t.is_floating_point()]
+        with torch.inference_mode(False), torch.no_grad():
+            self._tensors = [dict(home)]
+            for one in relatives[1:]:
+                apart = bool(foreign_mapping(home, one))
+                self._tensors.append(
+                    {name: home[name] if apart and name.startswith(MAPPING) else one.tensors[name].detach()
+                     for name in floats}
+                )  # fmt: skip
+            self.blocks: list[Tensor] = []
+            self._lay_out()
+            differing = [name for name in floats if not all(same(home[name], one[name]) for one in self._tensors)]
+            self._places = {name: place for name in differing if (place := resident.place(name)) is not None}
+            self.differing = sorted(differing, key=lambda name: self._places.get(name, slice(0, 0)).start)
+            filters = [name for name in floats if home[name].ndim == 4 and name in self.differing]
+            self._lengths = {name: [lengths(one[name]) for one in self._tensors] for name in filters}
+            self._units = [self._united(k) for k in range(len(relatives))]
+            self._unit_blocks = [resident.laid_out({**self._tensors[k], **one}) for k, one in enumerate(self._units)]
+
+    def tensors(self, parent: int) -> Mapping[str, Tensor]:
+        """All floats of one parent."""
+        return self._tensors[parent]
+
+    def write(self, name: str, before: Tensor, out: Tensor, mark: Mark) -> None:
+        """Mix one tensor, with `before` in the place of parent 0."""
+        _, row, matched = mark
+        parents = [before, *(one[name] for one in self._tensors[1:])]
+        if not matched or name not in self._lengths:
+            mix_into(out, parents, shares(row))
+            return
+        sizes = [lengths(before), *self._lengths[name][1:]]
+        units = [before / sizes[0], *(one[name] for one in self._units[1:])]
+        mixed = torch.empty_like(out)
+        mix_into(mixed, units, shares(row))
+        torch.mul(mixed, _size(sizes, row) / lengths(mixed), out=out)
+
+    def write_home(self, marks: Sequence[tuple[str, Mark]], resident: Resident) -> None:
+        """Mix many tensors, given in the order of `differing`: a stretch of memory with equal marks is one pass."""
+        if resident.block is None:
+            self._write_lists(marks, resident)
+            return
+        for start, stop, (_, row, matched) in self._stretches(marks):
+            part = slice(start, stop)
+            blocks = self._unit_blocks if matched else self.blocks
+            mix_into(resident.block[part], [one[part] for one in blocks], shares(row))
+        for name, mark in marks:
+            if name not in self._places:
+                self.write(name, resident.home(name), resident.live(name), mark)
+            elif mark[2]:
+                self._match(name, resident.live(name), mark)
+        resident.wrote([name for name, _ in marks])
+
+    def _write_lists(self, marks: Sequence[tuple[str, Mark]], resident: Resident) -> None:
+        """The same by torch's loops over lists, which are one launch on a card."""
+        together: dict[Mark, list[str]] = {}
+        for name, mark in marks:
+            together.setdefault(mark, []).append(name)
+        for (_, row, matched), names in together.items():
+            parents = (
+                [{**one, **unit} for one, unit in zip(self._tensors, self._units, strict=True)]
+                if matched
+                else self._tensors
+            )
+            outs = [resident.live(name) for name in names]
+            lists = [[one[name] for name in names] for one in parents]
+            mix_lists_into(outs, lists, shares(row))
+        for name, mark in marks:
+            self._match(name, resident.live(name), mark)
+
+    def _match(self, name: str, live: Tensor, mark: Mark) -> None:
+        """Give the filters of a mixture of directions the mixed length."""
+        if mark[2] and name in self._lengths:
+            live.mul_(_size(self._lengths[name], mark[1]) / lengths(live))
+
+    def _stretches(self, marks: Sequence[tuple[str, Mark]]) -> Iterator[tuple[int, int, Mark]]:
+        start, stop = 0, -ALIGNED
+        last: Mark | None = None
+        for name, mark in marks:
+            place = self._places.get(name)
+            if place is None:
+                continue
+            if (mark is not last and mark != last) or not 0 <= place.start - stop < ALIGNED:
+                if last is not None:
+                    yield start, stop, last
+                start, last = place.start, mark
+            stop = place.stop
+        if last is not None:
+            yield start, stop, last
+
+    def _lay_out(self) -> None:
+        """Each parent in one block, as the network itself lies; the one at home is the network's own."""
+        resident = self._resident
+        if resident.home_block is None:
+            device = next(iter(self._tensors[0].values())).device
+            for one in self._tensors[1:]:
+                one.update({name: t.to(device, torch.float32).clone() for name, t in one.items()})
+            return
+        self.blocks = [resident.home_block, *(resident.laid_out(one) for one in self._tensors[1:])]
+        for one, block in zip(self._tensors[1:], self.blocks[1:], strict=True):
+            one.update({name: resident.view(block, name) for name in one if resident.place(name) is not None})
+
+    def _united(self, parent: int) -> dict[str, Tensor]:
+        return {name: self._tensors[parent][name] / sizes[parent] for name, sizes in self._lengths.items()}
+
+
+def shares(row: Row) -> Shares:
+    """The parents that have a share."""
+    return [(k, share) for k, share in enumerate(row) if share != 0.0]
+
+
+def mix_into(out: Tensor, parents: Sequence[Tensor], parts: Shares) -> None:
+    """out = sum of share * parent; with one share the parent itself, bit for bit."""
+    (first, share), *rest = parts
+    if not rest:
+        out.copy_(parents[first])
+    elif len(rest) == 1:
+        torch.lerp(parents[first], parents[rest[0][0]], rest[0][1], out=out)
+    else:
+        torch.mul(parents[first], share, out=out)
+        for k, more in rest:
+            out.add_(parents[k], alpha=more)
+
+
+def mix_lists_into(outs: list[Tensor], parents: Sequence[list[Tensor]], parts: Shares) -> None:
+    """`mix_into` for lists of tensors."""
+    (first, share), *rest = parts
+    torch._foreach_copy_(outs, parents[first])
+    if len(rest) == 1:
+        torch._foreach_lerp_(outs, parents[rest[0][0]], rest[0][1])
+    elif rest:
+        torch._foreach_mul_(outs, share)
+        for k, more in rest:
+            torch._foreach_add_(outs, parents[k], alpha=more)
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two float32 tensors are the same bits, whatever their layout."""
+    return torch.equal(a.contiguous().view(torch.int32), b.contiguous().view(torch.int32))
+
+
+def lengths(t: Tensor) -> Tensor:
+    """The length of each output filter of [O, I, h, w], as [O, 1, 1, 1]."""
+    found: Tensor = torch.linalg.vector_norm(t, dim=(1, 2, 3), keepdim=True).clamp_min_(SMALL)
+    return found
+
+
+def _size(sizes: Sequence[Tensor], row: Row) -> Tensor:
+    """The mixed length of each filter."""
+    (first, share), *rest = shares(row)
+    size = sizes[first] * share
+    for k, more in rest:
+        size = size + sizes[k] * more
+    return size
