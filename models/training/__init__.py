@@ -1,6 +1,7 @@
 """Training: recipes, losses, data, augmentation. It runs in a process of its own; see `train`.
 
-A recipe is a file of this folder with a `RECIPE` in it; its name is the file's, with dashes.
+A recipe is a file of this folder with a `RECIPE` in it; its name is the file's, with dashes. It is a `Recipe` (a
+critic and pictures, from nothing) or a `Course` (a relative of a shipped network, taught to draw).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.training.course import Course
     from models.training.recipe import Recipe
 
 
@@ -19,11 +21,11 @@ def recipes() -> tuple[str, ...]:
     return tuple(f.stem.replace("_", "-") for f in files if "\nRECIPE = " in f.read_text(encoding="utf-8"))
 
 
-def load_recipe(name: str) -> Recipe:
+def load_recipe(name: str) -> Recipe | Course:
     """The recipe of that name; KeyError names those there are."""
     if name not in recipes():
         raise KeyError(f"no recipe {name!r}; there are {', '.join(recipes())}")
-    recipe: Recipe = import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
+    recipe: Recipe | Course = import_module(f"{__name__}.{name.replace('-', '_')}").RECIPE
     return recipe
 
 
@@ -37,9 +39,14 @@ def train(
     folder cannot be written.
     """
     from models.generators import has_fast_bf16
-    from models.training import export, loop
+    from models.training import export, loop, teaching
+    from models.training.course import Course
 
     recipe = load_recipe(recipe_name)
     folder = Path(out_dir)
-    loop.run(recipe, folder, resume, has_fast_bf16() if bf16 is None else bf16, progress=progress)
+    fast = has_fast_bf16() if bf16 is None else bf16
+    if isinstance(recipe, Course):
+        state = teaching.run(recipe, folder, resume, fast, progress=progress)
+        return teaching.export(recipe, state, folder / f"{recipe.name}.safetensors")
+    loop.run(recipe, folder, resume, fast, progress=progress)
     return export.export(recipe, folder / "checkpoint.pt", folder / f"{recipe.name}.safetensors")
