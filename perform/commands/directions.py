@@ -53,8 +53,8 @@ def run(parsed: argparse.Namespace) -> None:
             directions = directions if old is None else directions.with_words_of(old)
         assert directions is not None
         directions = edited(directions, parsed)
-        if directions is not old or not out.exists():
-            out.parent.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if directions is not old or (parsed.out and not out.exists()):
             save_directions(out, directions, Path(parsed.model).stem)
             print(f"directions   {out}")
         if not parsed.no_sheet:
