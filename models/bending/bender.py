@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bending import native
+from models.bending.layout import mixed
 from models.bending.slots import Slot, draw, named, slot_knobs
 from models.bending.transforms import Transform, transforms
 from models.generators import Generator
@@ -237,7 +238,7 @@ class _Run:
             # Bending all and mixing by a weight for each channel is quicker than taking half of them out; and a memory
             # of all stays good for another choice.
             weights = x.new_zeros(x.shape[1]).index_fill_(0, channels, 1)
-            return torch.lerp(x, self._bend(x), (weights * self._amount.to(x.dtype))[:, None, None])
+            return mixed(x, self._bend(x), weights * self._amount.to(x.dtype))
         part = x[:, channels]
         made = self._bend(part)
         made = made if self._full else torch.lerp(part, made, self._amount.to(x.dtype))

@@ -2,6 +2,7 @@
 //
 // `resample`: a map fetched from other places. A pixel's channels lie side by side, so that a pixel is the weighted sum
 //             of four short stretches of memory; places and weights are worked out a row at a time, beside the fetching.
+// `average_bins`: means over rectangles of pixels.
 // `extremum`: erosion and dilation over an ellipse (OpenCV's, see morphology.py), of one radius or between two. Numbers
 //             are compared as whole numbers in the same order, twice as many bfloat16 at once; erosion is dilation of the
 //             opposite order. Each row of the map is widened step by step and laid over all rows that it reaches.
@@ -44,6 +45,13 @@ inline void narrow(float v, uint16_t* to) {  // to the nearest, ties to even; Na
     *to = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+template <class V>
+inline V load(const void* from) {
+    V v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+
 // ---- resample
 
 struct Warp {
@@ -52,6 +60,7 @@ struct Warp {
     int64_t px_row, px_column, py_row, py_column;  // their strides
     float edge, finest, farthest;
     int32_t border;  // 0 nothing, 1 mirror, 2 mixed
+    int64_t rows, columns;  // of the result
 };
 
 enum { NOTHING, MIRROR, MIXED };
@@ -99,28 +108,44 @@ void places(const float* from, int64_t stride, int count, int length, const Warp
     work(from, stride, count, length, job, first, second, near, far);
 }
 
-// One row of the result: four stretches of LANES channels each, LANES = 0 for any number of them.
-template <class T, int LANES>
-void fetch(const T* x, T* y, int width, int channels, const int32_t* const at[4], const float* const share[4]) {
-    const int lanes = LANES ? LANES : channels;
+constexpr int LANES = 8;  // channels side by side in one vector
+typedef float Floats __attribute__((vector_size(LANES * 4)));
+typedef uint32_t Bits __attribute__((vector_size(LANES * 4)));
+typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
+
+inline Floats take(const float* from) { return load<Floats>(from); }
+inline Floats take(const uint16_t* from) {
+    return reinterpret_cast<Floats>(__builtin_convertvector(load<Halves>(from), Bits) << 16);
+}
+
+inline void give(const Floats& v, float* to) { std::memcpy(to, &v, sizeof v); }
+inline void give(const Floats& v, uint16_t* to) {
+    const Bits bits = reinterpret_cast<Bits>(v);
+    const Halves made = __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
+    std::memcpy(to, &made, sizeof made);
+}
+
+// Four stretches of memory for one pixel, and what of each.
+struct Corners {
+    int32_t at[4];
+    float share[4];
+};
+
+// One row of the result; WHOLE where the channels fill vectors.
+template <class T, bool WHOLE>
+void fetch(const T* x, T* y, int width, int channels, const Corners* corners) {
     for (int i = 0; i < width; ++i) {
-        const float a = share[0][i], b = share[1][i], c = share[2][i], d = share[3][i];
-        const T *p = x + int64_t(at[0][i]) * channels, *q = x + int64_t(at[1][i]) * channels,
-                *r = x + int64_t(at[2][i]) * channels, *s = x + int64_t(at[3][i]) * channels;
+        const Corners& from = corners[i];
+        const float a = from.share[0], b = from.share[1], c = from.share[2], d = from.share[3];
+        const T *p = x + int64_t(from.at[0]) * channels, *q = x + int64_t(from.at[1]) * channels,
+                *r = x + int64_t(from.at[2]) * channels, *s = x + int64_t(from.at[3]) * channels;
         T* to = y + int64_t(i) * channels;
-        for (int block = 0; block < channels; block += lanes) {
-            if (LANES) {
-                float sum[LANES ? LANES : 1];
-                T made[LANES ? LANES : 1];
-                for (int k = 0; k < LANES; ++k)
-                    sum[k] = a * wide(p[block + k]) + b * wide(q[block + k]) + c * wide(r[block + k]) +
-                             d * wide(s[block + k]);
-                for (int k = 0; k < LANES; ++k) narrow(sum[k], made + k);
-                std::memcpy(to + block, made, sizeof made);
-            } else {
-                for (int k = 0; k < channels; ++k)
-                    narrow(a * wide(p[k]) + b * wide(q[k]) + c * wide(r[k]) + d * wide(s[k]), to + k);
-            }
+        if constexpr (WHOLE) {
+            for (int k = 0; k < channels; k += LANES)
+                give(a * take(p + k) + b * take(q + k) + c * take(r + k) + d * take(s + k), to + k);
+        } else {
+            for (int k = 0; k < channels; ++k)
+                narrow(a * wide(p[k]) + b * wide(q[k]) + c * wide(r[k]) + d * wide(s[k]), to + k);
         }
     }
 }
@@ -128,41 +153,87 @@ void fetch(const T* x, T* y, int width, int channels, const int32_t* const at[4]
 template <class T>
 void warp(const Warp& job) {
     const int h = int(job.map.height), w = int(job.map.width), c = int(job.map.channels);
+    const int rows = int(job.rows), columns = int(job.columns);  // of the result
     const T* x = static_cast<const T*>(job.map.x);
     T* y = static_cast<T*>(job.map.y);
-    const int64_t rows = job.map.count * h;
+    auto* work = c % LANES == 0 ? fetch<T, true> : fetch<T, false>;
 #pragma omp parallel num_threads(int(job.map.threads))
     {
-        std::vector<int32_t> whole(8 * size_t(w));
-        std::vector<float> parts(8 * size_t(w));
-        int32_t* at[8];
-        float* share[8];
-        for (int k = 0; k < 8; ++k) at[k] = whole.data() + k * size_t(w), share[k] = parts.data() + k * size_t(w);
-        bool same_columns = false;
+        std::vector<int32_t> whole(4 * size_t(columns));
+        std::vector<float> parts(4 * size_t(columns));
+        std::vector<Corners> corners(static_cast<size_t>(columns));
+        int32_t *left = whole.data(), *right = left + columns, *up = right + columns, *low = up + columns;
+        float *of_left = parts.data(), *of_right = of_left + columns, *of_up = of_right + columns,
+              *of_low = of_up + columns;
+        bool known = false;  // the columns, where all rows have the same
 #pragma omp for schedule(static)
-        for (int64_t line = 0; line < rows; ++line) {
-            const int row = int(line % h);
-            int32_t **column = at + 4, **one = at;
-            float **along = share + 4, **part = share;
-            if (!same_columns || job.px_row)
-                places(job.px + row * job.px_row, job.px_column, w, w, job, column[0], column[1], along[0], along[1]);
-            same_columns = true;
-            const int many = job.py_column ? w : 1;
-            places(job.py + row * job.py_row, job.py_column, many, h, job, column[2], column[3], along[2], along[3]);
-            if (many == 1)
-                for (int k = 2; k < 4; ++k) {
-                    std::fill(column[k] + 1, column[k] + w, column[k][0]);
-                    std::fill(along[k] + 1, along[k] + w, along[k][0]);
-                }
-            for (int i = 0; i < w; ++i) {
-                const int32_t top = column[2][i] * w, low = column[3][i] * w;
-                one[0][i] = top + column[0][i], one[1][i] = top + column[1][i];
-                one[2][i] = low + column[0][i], one[3][i] = low + column[1][i];
-                part[0][i] = along[2][i] * along[0][i], part[1][i] = along[2][i] * along[1][i];
-                part[2][i] = along[3][i] * along[0][i], part[3][i] = along[3][i] * along[1][i];
+        for (int64_t line = 0; line < job.map.count * rows; ++line) {
+            const int64_t row = line % rows;
+            if (!known || job.px_row)
+                places(job.px + row * job.px_row, job.px_column, columns, w, job, left, right, of_left, of_right);
+            known = true;
+            const int many = job.py_column ? columns : 1;
+            places(job.py + row * job.py_row, job.py_column, many, h, job, up, low, of_up, of_low);
+            if (many == 1) {
+                std::fill(up + 1, up + columns, up[0]), std::fill(low + 1, low + columns, low[0]);
+                std::fill(of_up + 1, of_up + columns, of_up[0]), std::fill(of_low + 1, of_low + columns, of_low[0]);
             }
-            auto* work = c % 16 == 0 ? fetch<T, 16> : c % 8 == 0 ? fetch<T, 8> : fetch<T, 0>;
-            work(x + line / h * h * w * c, y + line * w * c, w, c, one, part);
+            for (int i = 0; i < columns; ++i) {
+                const int32_t top = up[i] * w, bottom = low[i] * w;
+                corners[size_t(i)] = {{top + left[i], top + right[i], bottom + left[i], bottom + right[i]},
+                                      {of_up[i] * of_left[i], of_up[i] * of_right[i], of_low[i] * of_left[i],
+                                       of_low[i] * of_right[i]}};
+            }
+            work(x + line / rows * h * w * c, y + line * columns * c, columns, c, corners.data());
+        }
+    }
+}
+
+// ---- average
+
+// The means over bins of a map; what of a bin lies outside is the nearest pixel inside.
+struct Bins {
+    Map map;
+    int64_t rows, columns;  // of the result
+    const int32_t *top, *bottom, *left, *right;  // of each row of bins and of each column; bottom and right beyond
+};
+
+template <class T>
+void average(const Bins& job) {
+    const int h = int(job.map.height), w = int(job.map.width), c = int(job.map.channels);
+    const int rows = int(job.rows), columns = int(job.columns);
+    const int64_t line = int64_t(w) * c;
+    const T* x = static_cast<const T*>(job.map.x);
+    T* y = static_cast<T*>(job.map.y);
+#pragma omp parallel num_threads(int(job.map.threads))
+    {
+        std::vector<float> down(static_cast<size_t>(line));
+#pragma omp for schedule(static)
+        for (int64_t one = 0; one < job.map.count * rows; ++one) {
+            const int row = int(one % rows);
+            std::fill(down.begin(), down.end(), 0.0f);
+            for (int from = job.top[row]; from < job.bottom[row]; ++from) {
+                const T* at = x + (one / rows * h + std::min(std::max(from, 0), h - 1)) * line;
+                for (int64_t k = 0; k < line; ++k) down[size_t(k)] += wide(at[k]);
+            }
+            for (int column = 0; column < columns; ++column) {
+                const int left = job.left[column], right = job.right[column];
+                const float share = 1.0f / float((job.bottom[row] - job.top[row]) * (right - left));
+                T* to = y + (one * columns + column) * c;
+                int k = 0;
+                for (; k + LANES <= c; k += LANES) {
+                    Floats total = {};
+                    for (int from = left; from < right; ++from)
+                        total += load<Floats>(down.data() + std::min(std::max(from, 0), w - 1) * c + k);
+                    give(total * share, to + k);
+                }
+                for (; k < c; ++k) {
+                    float total = 0;
+                    for (int from = left; from < right; ++from)
+                        total += down[size_t(std::min(std::max(from, 0), w - 1) * c + k)];
+                    narrow(total * share, to + k);
+                }
+            }
         }
     }
 }
@@ -187,13 +258,6 @@ struct Keys {
 template <class Whole>
 inline typename Keys<Whole>::Vector key(typename Keys<Whole>::Vector bits) {
     return bits ^ ((bits >> int(8 * sizeof(Whole) - 1)) & Keys<Whole>::ALL);
-}
-
-template <class V>
-inline V load(const void* from) {
-    V v;
-    std::memcpy(&v, from, sizeof v);
-    return v;
 }
 
 template <class V>
@@ -304,6 +368,11 @@ extern "C" {
 void resample(const Warp* job) {
     if (job->map.half) warp<uint16_t>(*job);
     else warp<float>(*job);
+}
+
+void average_bins(const Bins* job) {
+    if (job->map.half) average<uint16_t>(*job);
+    else average<float>(*job);
 }
 
 void extremum(const Ellipse* job) {

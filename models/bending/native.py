@@ -42,6 +42,17 @@ class Warp(ctypes.Structure):
         *((name, ctypes.c_int64) for name in ("px_row", "px_column", "py_row", "py_column")),
         *((name, ctypes.c_float) for name in ("edge", "finest", "farthest")),
         ("border", ctypes.c_int32),
+        *((name, ctypes.c_int64) for name in ("rows", "columns")),
+    ]  # fmt: skip
+
+
+class Bins(ctypes.Structure):
+    """What `average_bins` is to do."""
+
+    _fields_ = [
+        ("map", Map),
+        *((name, ctypes.c_int64) for name in ("rows", "columns")),
+        *((name, ctypes.c_void_p) for name in ("top", "bottom", "left", "right")),
     ]  # fmt: skip
 
 
@@ -71,9 +82,9 @@ class Kernels:
                     self.problem = str(error)
                     log.info("bends play without their compiled kernels: %s", error)
                     return False
-                library.resample.argtypes = library.extremum.argtypes = [ctypes.c_void_p]
-                library.bound.argtypes = [ctypes.c_void_p, ctypes.c_float]
-                library.resample.restype = library.extremum.restype = library.bound.restype = None
+                for work in (library.resample, library.average_bins, library.extremum):
+                    work.argtypes, work.restype = [ctypes.c_void_p], None
+                library.bound.argtypes, library.bound.restype = [ctypes.c_void_p, ctypes.c_float], None
                 self.library = library
         return self.library is not None
 
@@ -89,16 +100,30 @@ def prepare() -> bool:
 def resample(
     x: Tensor, px: Tensor, py: Tensor, edge: Tensor | float, border: str, finest: float, farthest: float
 ) -> Tensor | None:
-    """`warp.resample` on the processor; None where that cannot be."""
+    """`warp.resample` on the processor, to as many rows and columns as there are places; None where that cannot be."""
     if KERNELS.library is None or not _able(x) or px.dtype != torch.float32 or py.dtype != torch.float32:
         return None
     x = x.contiguous(memory_format=torch.channels_last)
-    made = torch.empty_like(x, memory_format=torch.channels_last)
+    rows, columns = max(px.shape[0], py.shape[0]), max(px.shape[1], py.shape[1])
+    made = _empty(x, rows, columns)
     job = Warp(
         _map(x, made), px.data_ptr(), py.data_ptr(), *_steps(px), *_steps(py), float(edge), finest, farthest,
-        BORDERS[border],
+        BORDERS[border], rows, columns,
     )  # fmt: skip
     KERNELS.library.resample(ctypes.addressof(job))
+    return made
+
+
+def average(x: Tensor, rows: tuple[Tensor, Tensor], columns: tuple[Tensor, Tensor]) -> Tensor | None:
+    """The means over bins: `rows` and `columns` say, as int32, where each row and column of bins begins and where it
+    ends; what of a bin lies outside is the nearest pixel inside. None where that cannot be.
+    """
+    if KERNELS.library is None or not _able(x):
+        return None
+    x = x.contiguous(memory_format=torch.channels_last)
+    made = _empty(x, len(rows[0]), len(columns[0]))
+    job = Bins(_map(x, made), len(rows[0]), len(columns[0]), *(edge.data_ptr() for edge in (*rows, *columns)))
+    KERNELS.library.average_bins(ctypes.addressof(job))
     return made
 
 
@@ -132,6 +157,11 @@ def bound(x: Tensor, limit: float) -> bool:
 def _able(x: Tensor) -> bool:
     kind = x.dtype in (torch.float32, torch.bfloat16)
     return kind and x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled())
+
+
+def _empty(x: Tensor, rows: int, columns: int) -> Tensor:
+    shape = (*x.shape[:2], rows, columns)
+    return torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
 
 
 def _map(x: Tensor, y: Tensor) -> Map:

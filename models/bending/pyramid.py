@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
+
+from models.bending import native
+from models.bending.warp import resample
 
 DEEPEST = 5
 
@@ -13,9 +18,39 @@ def coarse(x: Tensor, octave: int) -> Tensor:
     """x [N, C, H, W] averaged over squares of 2^octave pixels and brought back to its size, smoothly."""
     if octave == 0:
         return x.clone()
-    height, width = ((side + (1 << octave) - 1) >> octave for side in x.shape[2:])
-    small = F.adaptive_avg_pool2d(x, (height, width))
-    return F.interpolate(small, size=list(x.shape[2:]), mode="bilinear", align_corners=False)
+    h, w = x.shape[2:]
+    height, width = ((side + (1 << octave) - 1) >> octave for side in (h, w))
+    small = native.average(x, _bins(h, height), _bins(w, width))
+    if small is None:
+        small = F.adaptive_avg_pool2d(x, (height, width))
+        return F.interpolate(small, size=[h, w], mode="bilinear", align_corners=False)
+    return resample(small, _between(width, w)[None, :], _between(height, h)[:, None], 1.0, "mirror")
+
+
+@lru_cache(maxsize=64)
+def _bins(length: int, count: int) -> tuple[Tensor, Tensor]:
+    """Where each of `count` bins over `length` pixels begins and ends, as adaptive pooling has them."""
+    place = torch.arange(count)
+    return (place * length // count).int(), (-(-(place + 1) * length // count)).int()
+
+
+@lru_cache(maxsize=64)
+def _between(length: int, count: int) -> Tensor:
+    """Where each of `count` pixels lies among `length` coarse ones."""
+    return ((torch.arange(count) + 0.5) * (length / count) - 0.5).clamp(0, length - 1)
+
+
+def around(x: Tensor) -> Tensor:
+    """The mean over each pixel and its eight neighbours; beyond the edge the outer pixels go on."""
+    bins = [_neighbours(side) for side in x.shape[2:]]
+    made = native.average(x, bins[0], bins[1])
+    return F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1) if made is None else made
+
+
+@lru_cache(maxsize=64)
+def _neighbours(length: int) -> tuple[Tensor, Tensor]:
+    place = torch.arange(length, dtype=torch.int32)
+    return place - 1, place + 2
 
 
 def at(x: Tensor, octaves: Tensor, between: tuple[int, int]) -> Tensor:

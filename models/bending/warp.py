@@ -38,6 +38,18 @@ def pixels(x: Tensor) -> tuple[Tensor, Tensor]:
     return _axis(x.shape[3], x.device)[None, :], _axis(x.shape[2], x.device)[:, None]
 
 
+@lru_cache(maxsize=16)
+def _polar(height: int, width: int, device: torch.device) -> tuple[tuple[float, float], Tensor, Tensor]:
+    cx, cy = (width - 1) / 2, (height - 1) / 2
+    across, down = _axis(width, device)[None, :] - cx, _axis(height, device)[:, None] - cy
+    return (cx, cy), torch.hypot(across, down), torch.atan2(down, across)
+
+
+def polar(x: Tensor) -> tuple[tuple[float, float], Tensor, Tensor]:
+    """A map's middle (x, y), each pixel's distance from it and direction in radians [H, W]; shared, so only to read."""
+    return _polar(x.shape[2], x.shape[3], x.device)
+
+
 def outside(edge: float) -> dict[str, str]:
     """The argument `border` of `resample` for an edge that the host knows."""
     return {"border": "nothing" if edge == 0 else "mirror" if edge == 1 else "mixed"}

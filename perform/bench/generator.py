@@ -36,7 +36,12 @@ def resolutions(text: str) -> list[int]:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What only this bench takes."""
     group = parser.add_argument_group("generator against the official code (--model FILE, or random weights by size)")
-    group.add_argument("--against", type=Path, metavar="PATH", help="a checkout of stylegan2-ada-pytorch or stylegan3")
+    group.add_argument(
+        "--against",
+        type=Path,
+        metavar="PATH",
+        help="a checkout of stylegan2-ada-pytorch or stylegan3 (bend: of network-bending)",
+    )
     group.add_argument("--family", default="stylegan2", choices=("stylegan2", "stylegan3-t", "stylegan3-r"))
     group.add_argument("--widths", type=widths, default="2048/64,4096/128", metavar="BASE/MAX,...")
     group.add_argument("--resolution", type=resolutions, default="256", metavar="N,...")

@@ -51,6 +51,24 @@ def _live(parsed: argparse.Namespace) -> Options:
     )  # fmt: skip
 
 
+def _bend(parsed: argparse.Namespace) -> Rows:
+    from perform.engine.problems import UserError
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    if parsed.against is not None:
+        from perform.bench.bend_author import bench_against
+
+        return bench_against(parsed.against, tell)
+    from perform.bench.bend import bench_bend
+
+    try:
+        return bench_bend(parsed.model or "first-light", parsed.seconds, tell)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _engine(_: argparse.Namespace) -> Rows:
     from perform.app import tree
     from perform.bench.engine import bench_engine
@@ -109,6 +127,7 @@ def _tones(_: argparse.Namespace) -> Rows:
 
 
 MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
+    "bend": _bend,
     "ears": _ears,
     "engine": _engine,
     "generator": _generator,

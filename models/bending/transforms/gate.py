@@ -17,4 +17,4 @@ def gate(
 ) -> Tensor:
     """Let only strong values pass."""
     limit = scalar(threshold, x).to(x.dtype)
-    return x - torch.clamp(x, -limit, limit)
+    return x - torch.maximum(torch.minimum(x, limit), -limit)

@@ -1,12 +1,12 @@
 """A kaleidoscope: one sector, mirrored round the middle. Ours."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, resample, scalar
+from models.bending.warp import pixels, polar, resample, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -18,16 +18,21 @@ def kaleidoscope(
     *,
     sectors: Annotated[Scalar, Span(0, 16, "", "mirrors round the middle; below 1 there are none")] = 0.0,
     turn: Annotated[Scalar, Span(-360, 360, "degrees", "which sector is shown")] = 0.0,
+    mirrored: bool = False,
 ) -> Tensor:
     """Mirror one sector of the maps round their middle."""
     columns, rows = pixels(x)
-    cx, cy = (x.shape[3] - 1) / 2, (x.shape[2] - 1) / 2
-    across, down = columns - cx, rows - cy
+    (cx, cy), distance, direction = polar(x)
     count, start = scalar(sectors, x), torch.deg2rad(scalar(turn, x))
     sector = (2 * math.pi) / count.clamp(min=1)
-    angle = torch.remainder(torch.atan2(down, across) - start, sector)
-    angle = torch.minimum(angle, sector - angle) + start
-    radius = torch.hypot(across, down)
-    px = torch.where(count < 1, columns, cx + radius * angle.cos())
-    py = torch.where(count < 1, rows, cy + radius * angle.sin())
+    angle = torch.remainder(direction - start, sector)
+    angle = torch.minimum(angle, sector - angle).add_(start)  # [H, W]
+    px, py = angle.cos().mul_(distance).add_(cx), angle.sin_().mul_(distance).add_(cy)
+    if not mirrored:
+        px, py = torch.where(count < 1, columns, px), torch.where(count < 1, rows, py)
     return resample(x, px, py, 1.0, "mirror")
+
+
+def choose(sectors: float) -> dict[str, Any]:
+    """Whether there are mirrors at all."""
+    return {"mirrored": sectors >= 1}

@@ -1,6 +1,6 @@
 """Steps: values are rounded to multiples of one. Ours."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -12,8 +12,16 @@ from models.knobs import Span
 NEUTRAL = ("step",)
 
 
-def quantise(x: Tensor, *, step: Annotated[Scalar, Span(0, 4, "", "height of a step")] = 0.0) -> Tensor:
+def quantise(
+    x: Tensor, *, step: Annotated[Scalar, Span(0, 4, "", "height of a step")] = 0.0, coarse: bool = False
+) -> Tensor:
     """Round the maps to steps."""
     step = scalar(step, x)
     safe = step.clamp(min=1e-3)
-    return torch.where(step > 0, (x / safe).round() * safe, x)
+    made = (x / safe).round_().mul_(safe)
+    return made if coarse else torch.where(step > 0, made, x)
+
+
+def choose(step: float) -> dict[str, Any]:
+    """Whether there are steps at all."""
+    return {"coarse": step > 0}

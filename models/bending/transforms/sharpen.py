@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
+from models.bending.pyramid import around
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -15,5 +15,4 @@ def sharpen(
     x: Tensor, *, strength: Annotated[Scalar, Span(-1, 8, "", "how far edges are raised; below 0 it softens")] = 0.0
 ) -> Tensor:
     """Raise the edges."""
-    around = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    return x + (x - around) * strength
+    return x + (x - around(x)).mul_(strength)

@@ -17,4 +17,4 @@ def solarise(
     threshold: Annotated[Scalar, Span(-2, 4, "", "what counts as bright")] = 0.5,
 ) -> Tensor:
     """Fold the bright parts of the maps back."""
-    return x - (x - threshold).clamp(min=0) * depth
+    return x - (x - threshold).relu_() * depth

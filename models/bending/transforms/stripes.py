@@ -6,6 +6,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from models.bending.layout import with_plane
 from models.bending.warp import pixels, scalar
 from models.generators import Scalar
 from models.knobs import Span
@@ -25,7 +26,7 @@ def stripes(
     """Add stripes to the maps."""
     columns, rows = pixels(x)
     width, height = x.shape[3] - 2 * margin, x.shape[2] - 2 * margin
-    turn, waves = torch.deg2rad(scalar(angle, x)), scalar(waves, x)
-    along = (columns - margin) / width * turn.cos() + (rows - margin) / height * turn.sin()  # [H, W]
-    plane = torch.sin((along * waves + phase) * (2 * math.pi)) * depth
-    return x + plane.to(x.dtype)
+    turn, cycles = torch.deg2rad(scalar(angle, x)), scalar(waves, x) * (2 * math.pi)
+    across = (columns - margin) * (turn.cos() * cycles / width) + phase * (2 * math.pi)  # [1, W]
+    down = (rows - margin) * (turn.sin() * cycles / height)  # [H, 1]
+    return with_plane(x, torch.sin_(across + down).mul_(depth))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, resample, scalar
+from models.bending.warp import outside, pixels, polar, resample, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -23,12 +23,14 @@ def swirl(
 ) -> Tensor:
     """Whirl the maps about their middle."""
     columns, rows = pixels(x)
-    cx, cy = (x.shape[3] - 1) / 2, (x.shape[2] - 1) / 2
+    (cx, cy), distance, _ = polar(x)
     across, down = columns - cx, rows - cy
-    radius = torch.hypot(across, down) / (scalar(reach, x) * (min(x.shape[2:]) / 2 - margin))
-    angle = torch.deg2rad(scalar(turn, x)) * (1 - radius).clamp(0, 1).square()  # [H, W]
-    cosine, sine = angle.cos(), angle.sin()
-    return resample(x, cx + (cosine * across - sine * down), cy + (sine * across + cosine * down), edge, border)
+    fade = (distance / (scalar(reach, x) * (min(x.shape[2:]) / 2 - margin))).neg_().add_(1).clamp_(0, 1)
+    angle = fade.square_().mul_(torch.deg2rad(scalar(turn, x)))  # [H, W]
+    cosine, sine = angle.cos(), angle.sin_()
+    px = torch.mul(cosine, across).addcmul_(sine, down, value=-1).add_(cx)
+    py = torch.mul(sine, across).addcmul_(cosine, down).add_(cy)
+    return resample(x, px, py, edge, border)
 
 
 def choose(edge: float) -> dict[str, Any]:

@@ -1,0 +1,175 @@
+"""`perform bench bend`: what each transform costs a frame; with `--against`, the author's code beside ours."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from perform.engine.clock import machine_time
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.generators import Generator
+    from perform.bench.report import Row
+
+Play = Callable[["Tensor", Mapping[str, Any]], "Tensor"]
+
+# What a performer would set; where two numbers are said, knobs swing between them over the frames.
+SETTINGS: dict[str, dict[str, tuple[float, float]]] = {
+    "ablate": {},
+    "binary_thresh": {"threshold": (0.4, 0.6)},
+    "blur": {"octaves": (2.2, 2.8)},
+    "contrast": {"gain": (1.5, 2.5)},
+    "dilate": {"radius": (1.2, 1.8)},
+    "erode": {"radius": (1.2, 1.8)},
+    "feedback": {"hold": (0.5, 1.5), "zoom": (0.1, 0.2)},
+    "flip_h": {},
+    "flip_v": {},
+    "gate": {"threshold": (0.2, 0.4)},
+    "invert": {},
+    "kaleidoscope": {"sectors": (6, 6), "turn": (0, 90)},
+    "mirror": {"upright": (0.4, 0.6)},
+    "phase": {"turn": (30, 60)},
+    "pixel_sort": {"threshold": (0.4, 0.6)},
+    "pixelate": {"size": (0.02, 0.1)},
+    "quantise": {"step": (0.3, 0.7)},
+    "roll": {"steps": (1.2, 3.8)},
+    "rotate": {"angle": (10, 80)},
+    "scalar_multiply": {"factor": (1.1, 1.4)},
+    "scale": {"factor": (1.1, 1.4)},
+    "sharpen": {"strength": (1, 3)},
+    "solarise": {"depth": (1, 2)},
+    "stripes": {"depth": (0.5, 1), "phase": (0, 1)},
+    "swirl": {"turn": (30, 90)},
+    "translate": {"right": (0.1, 0.3), "down": (0.1, 0.3)},
+    "wave": {"across": (0.05, 0.1), "phase": (0, 1)},
+}
+WARPS = ("feedback", "kaleidoscope", "mirror", "pixelate", "rotate", "scale", "swirl", "wave")
+MORPHOLOGY = ("dilate", "erode")
+OTHERS = ("blur", "phase", "pixel_sort", "sharpen")  # whole maps, no limit was set
+WARM_UP = 2
+
+
+def kind(transform: str) -> tuple[str, float]:
+    """What family a transform is of, and how many times a frame four slots of it may cost (0: nothing was set)."""
+    if transform in WARPS:
+        return "warp", 1.6
+    if transform in MORPHOLOGY:
+        return "morphology", 1.6
+    if transform in OTHERS:
+        return "whole map", 0.0
+    return "flip or shift" if transform.startswith(("flip", "translate")) else "pointwise", 1.25
+
+
+def bench_bend(model: str, seconds: float, tell: Callable[[str], None]) -> list[Row]:
+    """The frame with 1 and with 4 slots of one transform at a middle layer and at the last one, over the unbent frame.
+
+    The network plays in the quickest form there is here (compiled, bfloat16 where the processor multiplies it), cut
+    where a slot lies; what it is compared with is whole. All take turns, frame by frame, in one process, all knobs move
+    in each frame, and the ratio is that of the medians. The last row is four slots on half of the channels each, half
+    mixed. ValueError for an unknown model, a network without layers, or one that cannot be compiled here.
+    """
+    import torch
+
+    import models
+    from models.bending.clusters import bendable
+
+    network = models.load(model)
+    w = network.map(torch.randn([1, network.z_dim], generator=torch.Generator().manual_seed(0)))
+    layers = bendable(network)
+    places = {"middle": layers[len(layers) // 2], "last": layers[-1]}
+    plain, cut = _forms(network, tuple(places.values()), tell)
+    calls: dict[str, Callable[[int], object]] = {"plain": lambda _: plain(w, {})}
+    for transform in SETTINGS:
+        for place, layer in places.items():
+            for slots in (1, 4):
+                calls[f"{transform} {place} {slots}"] = _call(cut[layer], w, _bender(network, transform, layer, slots))
+    calls["half last 4"] = _call(cut[places["last"]], w, _halves(network, places["last"]))
+    tell("measuring")
+    with torch.inference_mode():
+        spans = _in_turns(calls, seconds)
+    unbent = statistics.median(spans["plain"])
+    rows: list[Row] = []
+    for transform in SETTINGS:
+        family, limit = kind(transform)
+        row: Row = {"transform": transform, "kind": family, "limit x4": limit or "-"}
+        for place in places:
+            for slots in (1, 4):
+                bent = statistics.median(spans[f"{transform} {place} {slots}"])
+                row[f"{place} x{slots}"] = round(bent / unbent, 2)
+        rows.append(row)
+    half = round(statistics.median(spans["half last 4"]) / unbent, 2)
+    rows.append({"transform": "rotate, half", "kind": "warp", "limit x4": 1.6, "middle x1": "-", "middle x4": "-",
+                 "last x1": "-", "last x4": half})  # fmt: skip
+    return [{**row, "unbent ms": round(unbent * 1e3, 2), "frames": len(spans["plain"])} for row in rows]
+
+
+def swing(transform: str, frame: int) -> dict[str, float]:
+    """The knobs in this frame: to and fro in 40 frames."""
+    share = abs(frame % 40 - 20) / 20
+    return {name: low + share * (high - low) for name, (low, high) in SETTINGS[transform].items()}
+
+
+def _bender(network: Generator, transform: str, layer: str, slots: int) -> Any:
+    from models.bending.bender import Bender
+    from models.bending.slots import Slot
+
+    return Bender([Slot(layer, transform)] * slots, network), transform
+
+
+def _halves(network: Generator, layer: str) -> Any:
+    from models.bending.bender import Bender
+    from models.bending.slots import Features, Slot
+
+    slots = [Slot(layer, "rotate", Features("random", seed, 0.5), amount=0.5) for seed in range(4)]
+    return Bender(slots, network), "rotate"
+
+
+def _call(form: Play, w: Tensor, made: Any) -> Callable[[int], object]:
+    """One frame: the knobs are moved, the picture is made."""
+    bender, transform = made
+    names = [knob.name.partition(".")[2] for knob in bender.knobs]
+    rest = bender.defaults
+
+    def play(frame: int) -> object:
+        moved = swing(transform, frame)
+        values = [moved.get(name, value) for name, value in zip(names, rest, strict=True)]
+        return form(w, bender.frame(values))
+
+    return play
+
+
+def _forms(network: Generator, layers: tuple[str, ...], tell: Callable[[str], None]) -> tuple[Play, dict[str, Play]]:
+    """The whole network and, for each layer, the one that is cut there."""
+    from models.forms import Unavailable, compile_form
+    from models.generators import has_fast_bf16
+
+    dtype = "bfloat16" if has_fast_bf16() else "float32"
+    try:
+        made = []
+        for cuts in [(), *((layer,) for layer in layers)]:
+            tell(f"{dtype}, cut at {cuts[0] if cuts else 'no layer'}: compiling, if it never was")
+            made.append(_form(compile_form(network, dtype, cuts)))
+    except Unavailable as error:
+        raise ValueError(str(error)) from error
+    return made[0], dict(zip(layers, made[1:], strict=True))
+
+
+def _form(form: Any) -> Play:
+    return lambda w, taps: form(w, taps=taps)
+
+
+def _in_turns(calls: Mapping[str, Callable[[int], object]], seconds: float) -> dict[str, list[float]]:
+    """Seconds of each call, interleaved, for about so long; at least five frames of each."""
+    spans: dict[str, list[float]] = {name: [] for name in calls}
+    begun, frame = machine_time(), 0
+    while frame < WARM_UP + 5 or machine_time() - begun < seconds:
+        for name, call in calls.items():
+            start = machine_time()
+            call(frame)
+            if frame >= WARM_UP:
+                spans[name].append(machine_time() - start)
+        frame += 1
+    return spans
