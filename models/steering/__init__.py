@@ -4,7 +4,7 @@
 - `directions`, `files`: named directions of one network, and the file they are kept in, which a hand may edit.
 - `find`: GANSpace components and SeFa directions of a network, in seconds.
 - `sheet`: a picture of what each direction does. `factors`: measured, which of them move one thing alone.
-- `temperature`: how decided a mixture of classes is.
+- `bank`: places that were kept, and brought back exactly. `temperature`: how decided a mixture of classes is.
 
-`steer`, `directions`, `files` and `temperature` need no torch, so their knobs are there before a network is.
+`steer`, `directions`, `files`, `bank` and `temperature` need no torch, so their knobs are there before a network is.
 """
