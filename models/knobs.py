@@ -12,10 +12,12 @@ it.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 Kind = Literal["float", "int", "bool", "choice", "trigger", "text"]
@@ -118,6 +120,58 @@ def knobs_of(function: Callable[..., Any]) -> tuple[Knob, ...]:
                     raise ValueError(f"{function.__qualname__}: knob {parameter.name!r} needs a default")
                 found.append(_knob(parameter.name, base, mark, parameter.default))
     return tuple(found)
+
+
+def declared(path: Path, function: str) -> tuple[Knob, ...]:
+    """What `knobs_of` says of a function in a source file, without importing it: for files that import torch.
+
+    Spans are made of numbers and words, or of names that the file has from another one of its package, where they are
+    plain numbers. Raises ValueError where something else stands there.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function), None)
+    if found is None:
+        raise ValueError(f"{path.name} has no function {function}")
+    everywhere = {"float": float, "int": int, "bool": bool, "str": str, "Scalar": float}
+    known = everywhere | {"Span": Span, "Choice": Choice} | _constants(tree, path)
+    arguments = found.args
+    named: list[tuple[ast.arg, ast.expr | None]] = [
+        *zip(arguments.args[len(arguments.args) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    knobs = []
+    for argument, default in named:
+        hint = argument.annotation
+        if isinstance(hint, ast.Subscript) and ast.unparse(hint.value) == "Annotated" and default is not None:
+            base, mark = (_plain(part, known) for part in hint.slice.elts)  # type: ignore[attr-defined]
+            knobs.append(_knob(argument.arg, base, mark, _plain(default, known)))
+    return tuple(knobs)
+
+
+def _constants(tree: ast.Module, path: Path) -> dict[str, Any]:
+    """Plain numbers by the names under which a file has them from its own package."""
+    package = path.parents[path.parent.parts[::-1].index("models")]
+    known: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("models."):
+            source = package.joinpath(*str(node.module).split(".")[1:]).with_suffix(".py")
+            wanted = {alias.name for alias in node.names}
+            for line in ast.parse(source.read_text(encoding="utf-8")).body if source.is_file() else ():
+                if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant):
+                    names = [target.id for target in line.targets if isinstance(target, ast.Name)]
+                    known |= {name: line.value.value for name in names if name in wanted}
+    return known
+
+
+def _plain(node: ast.expr, known: dict[str, Any]) -> Any:
+    """The value of a number, a word, a known name, or a known thing made of such."""
+    match node:
+        case ast.Name(id=name) if name in known:
+            return known[name]
+        case ast.Call(func=ast.Name(id=name)) if name in known:
+            named = {str(word.arg): _plain(word.value, known) for word in node.keywords}
+            return known[name](*(_plain(part, known) for part in node.args), **named)
+    return ast.literal_eval(node)
 
 
 def _knob(name: str, base: Any, mark: Span | Choice, default: Any) -> Knob:

@@ -33,6 +33,7 @@ from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.pose import label_knobs, pose_knobs
 from perform.engine.problems import Problems, UserError
+from perform.engine.rig import bend_knobs
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
@@ -86,6 +87,7 @@ def tree() -> Parameters:
     parameters.add("walk", walk_knobs())
     parameters.add("pose", pose_knobs())
     parameters.add("label", label_knobs())
+    parameters.add("bend", bend_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
         parameters.add(f"shader.{shader}", knobs)
     parameters.add("output", output_knobs())

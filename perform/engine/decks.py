@@ -10,6 +10,7 @@ from perform.engine.crossfade import DECKS
 from perform.engine.frame import Frame, Request
 from perform.engine.problems import Problems
 from perform.engine.render import Deck, to_rgba
+from perform.engine.rig import Rig
 
 IN_FLIGHT = 2  # frames that an accelerator may be working at: one that it makes, one that waits, so it never idles
 BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
@@ -32,6 +33,16 @@ class Decks:
         """Another model on deck `place` (0 is A, 1 is B), or none. Loader's thread."""
         self._decks[place] = deck
 
+    def deck(self, place: int) -> Deck | None:
+        """What plays there."""
+        return self._decks[place]
+
+    def equip(self, place: int, rig: Rig) -> None:
+        """Another rig for the model on deck `place`. Loader's thread."""
+        deck = self._decks[place]
+        if deck is not None:
+            deck.equip(rig)
+
     @property
     def names(self) -> tuple[str, str]:
         """What is on the decks, "" where nothing is."""
@@ -47,6 +58,11 @@ class Decks:
         """How the model that is seen most is computed, in two words."""
         deck = self._decks[mix > 0.5] or self._decks[0]
         return deck.manner if deck else ""
+
+    def muted(self, mix: float) -> tuple[str, ...]:
+        """What of its rig the model that is seen most cannot play."""
+        deck = self._decks[mix > 0.5] or self._decks[0]
+        return deck.muted if deck else ()
 
     @property
     def name(self) -> str:

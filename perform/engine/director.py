@@ -18,6 +18,7 @@ from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
+from perform.engine.rig import NOTHING, Rig, changed, rig_knobs
 from perform.engine.signals import Signals
 
 KEPT = (
@@ -47,6 +48,9 @@ def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, .
         choice("preset", tuple(names), names[0], "which preset plays"),
         choice("model", tuple(models), models[0], "which model plays"),
         text("model.load", "bring in a model by its name or its file, over deck.fade beats"),
+        Knob(
+            "divergence", 1.0, 0.0, 1.0, "", "how far bend, blend, rewrite and decode go; 0 is the trained network"
+        ),
         trigger("show.save", "write what is playing as a new preset into your own folder"),
     )
 
@@ -57,7 +61,7 @@ class Models(Protocol):
     @property
     def loaded(self) -> str: ...
 
-    def load(self, name: str, deck: int | None = None) -> None: ...
+    def load(self, name: str, deck: int | None = None, rig: Rig | None = None) -> None: ...
 
     def arrived(self) -> Arrival | None: ...
 
@@ -87,24 +91,40 @@ class Director:
         self._fade, self._last = Crossfade(), 0.0
         self._numbers: dict[str, float] = {}
         self._model = ""
-        self._refused = ""
+        self._rig = NOTHING
+        self._files: dict[str, Path] = {}
         self._random = random.Random(seed)
 
     def play(self, path: Path) -> None:
         """Change to the preset in a file. Raises UserError, with everything as it was, where the file is not right."""
-        preset = presets.read(path)
-        numbers = presets.checked(preset, self._engine.parameters, self._shaders, path.name)
-        patch = Patch(presets.routes(preset), self._engine.parameters)
+        preset, parameters = presets.read(path), self._engine.parameters
+        rig = presets.rig(preset, path.name)
+        knobs = tuple(rig_knobs(rig))
+        trial = parameters.trial(knobs)
+        numbers = presets.checked(preset, trial, self._shaders, path.name)
+        patch = Patch(presets.routes(preset), trial)
+        parameters.grow(knobs)
         self.playing, self.name, self._numbers = preset, path.stem, numbers
         self._engine.patch = patch
         self._order(preset.shaders)
-        self.home()
-        parameters = self._engine.parameters
-        if path.stem in parameters.knob("preset").choices:
-            parameters.set("preset", path.stem)
-        self.use(preset.model)
+        self.settle()
+        self._files[path.stem] = path
+        names = parameters.knob("preset").choices
+        if path.stem not in names:  # a file from anywhere: from now on it can be called like the others
+            names = (*names, path.stem)
+            parameters.grow((choice("preset", names, names[0], parameters.knob("preset").doc),))
+        parameters.set("preset", path.stem)
+        self.use(preset.model, rig)
 
     def home(self) -> None:
+        """The network as it was trained, bit for bit, in the next frame; all else as the preset says.
+
+        `divergence` brings back what the preset does to the network.
+        """
+        self.settle()
+        self._engine.parameters.set("divergence", 0.0)
+
+    def settle(self) -> None:
         """Everything back to what the preset says; the walk goes on from where it is."""
         parameters = self._engine.parameters
         for name in parameters.names():
@@ -121,7 +141,7 @@ class Director:
         parameters = self._engine.parameters
         self._count(parameters)
         wanted = parameters.word("preset")
-        if wanted not in (self.name, self._refused):
+        if wanted != self.name:
             self._change(wanted)
         for name, word in parameters.said():
             self._hear(name, word)
@@ -138,6 +158,19 @@ class Director:
                 self._models.load(word, 0)
             case "deck.b.load":
                 self._models.load(word, 1)
+            case _ if name.startswith("bend."):
+                self._rerig(name, word)
+
+    def _rerig(self, name: str, word: str) -> None:
+        """Another slot, or a slot elsewhere, while it plays."""
+        try:
+            rig = changed(self._rig, name, word)
+        except UserError as error:
+            self._problems.report("bend", str(error))
+            return
+        self._problems.clear("bend")
+        self._engine.parameters.grow(rig_knobs(rig))
+        self.use(self._model, rig)
 
     def _fade_models(self, parameters: Parameters) -> None:
         """A model that has arrived comes onto the wall; one that has not leaves the names as they were."""
@@ -151,7 +184,8 @@ class Director:
                 parameters.set("model", arrival.name)
         elif arrival is not None and arrival.onto_wall and arrival.deck is not None:
             self._fade.begin(arrival.deck, mix)
-            self._say(f"{Path(arrival.name).stem} comes in" + (f": {arrival.note}" if arrival.note else ""))
+            if mix != arrival.deck:
+                self._say(f"{Path(arrival.name).stem} comes in" + (f": {arrival.note}" if arrival.note else ""))
         mix = self._fade.step(mix, parameters.get("deck.fade"), self._engine.signals.get("beat.bpm"), dt)
         parameters.set("deck.mix", mix)
 
@@ -185,24 +219,22 @@ class Director:
 
     def _change(self, name: str) -> None:
         try:
-            self.play(presets.find(name))
+            self.play(self._files.get(name) or presets.find(name))
         except UserError as error:
             self._problems.report("preset", f"{error}; {self.name or 'nothing'} plays on")
-            self._refused = name
-            if self.name in self._engine.parameters.knob("preset").choices:
-                self._engine.parameters.set("preset", self.name)
+            self._engine.parameters.set("preset", self.name)
         else:
-            self._refused = ""
             self._problems.clear("preset")
             self._say(self.playing.name)
 
-    def use(self, model: str) -> None:
-        """Play another model, by its name or its file."""
+    def use(self, model: str, rig: Rig | None = None) -> None:
+        """Play another model, by its name or its file, or the same with another rig (None: the one that plays)."""
         if model in self._engine.parameters.knob("model").choices:
             self._engine.parameters.set("model", model)
-        if model != self._model:
-            self._model = model
-            self._models.load(model)
+        rig = self._rig if rig is None else rig
+        if model != self._model or rig != self._rig:
+            self._model, self._rig = model, rig
+            self._models.load(model, rig=rig)
 
     def _shake(self) -> None:
         """New landmarks, a new accent, and every shader's knobs a quarter of their span away at most."""
@@ -235,6 +267,7 @@ class Director:
             model=self._model,
             shaders=self.playing.shaders,
             values=presets.nested(values),
+            bends=presets.tables(self._rig),
             routes=self.playing.routes,
         )
         try:

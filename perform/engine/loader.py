@@ -23,6 +23,7 @@ from perform.engine.clock import Clock, sleep
 from perform.engine.crossfade import DECKS
 from perform.engine.frame import Request, Slot
 from perform.engine.problems import Problems, UserError
+from perform.engine.rig import NOTHING, Rig
 from perform.engine.worker import Maker
 
 if TYPE_CHECKING:
@@ -39,10 +40,14 @@ LOOK = 0.05  # seconds between two looks whether a deck is free
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A model that is asked for: on a deck (0 or 1), or on the one that nobody sees (None) and then onto the wall."""
+    """A model that is asked for: on a deck (0 or 1), or on the one that nobody sees (None) and then onto the wall.
+
+    `rig` is what is done to it there.
+    """
 
     name: str
     deck: int | None = None
+    rig: Rig = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Loader:
         self.device = device
         self.loading, self.share = "", 0.0
         self._worker, self._clock, self._problems, self._sample = worker, clock, problems, sample
-        self._mix, self._wait = mix, wait
+        self._mix, self._wait, self._rig = mix, wait, NOTHING
         self._decks: Decks | None = None
         self._wishes: Slot[Wish] = Slot()
         self._arrivals: Slot[Arrival] = Slot()
@@ -98,14 +103,23 @@ class Loader:
         return self._decks.manner(self._mix()) if self._decks else ""
 
     @property
+    def muted(self) -> tuple[str, ...]:
+        """What of the preset the model on the wall cannot play, a line each."""
+        return self._decks.muted(self._mix()) if self._decks else ()
+
+    @property
     def loaded(self) -> str:
         """What is on the wall, or "" before the first model."""
         a, b = self.names
         return (b or a) if self._mix() > 0.5 else (a or b)
 
-    def load(self, name: str, deck: int | None = None) -> None:
-        """Bring in the model called `name` (or the file) as soon as it is ready: see `Wish`. Main thread."""
-        wish = Wish(name, deck)
+    def load(self, name: str, deck: int | None = None, rig: Rig | None = None) -> None:
+        """Bring in the model called `name` (or the file) as soon as it is ready: see `Wish`. Main thread.
+
+        Without a `rig` it gets the one that was given last. A model that plays already is given another rig.
+        """
+        self._rig = self._rig if rig is None else rig
+        wish = Wish(name, deck, self._rig)
         if self._wait:
             self._load(wish)
         else:
@@ -132,7 +146,8 @@ class Loader:
                 continue
             self.quickening = True
             try:
-                deck.quicken()
+                while self._running and not (deck.quick or self._came.is_set()):
+                    deck.quicken()
             except Exception as error:  # noqa: BLE001 - compilers fail in every way; the network plays on as it is
                 log.warning("%s", error)
             self.quickening = False
@@ -150,8 +165,11 @@ class Loader:
     def _load(self, wish: Wish) -> None:
         """From the wish to its arrival."""
         onto_wall = wish.deck is None
-        if onto_wall and wish.name in self.names:
-            self._arrivals.put(Arrival(wish.name, self.names.index(wish.name)))
+        if onto_wall and self._decks is not None and wish.name in self.names:
+            there = self.names.index(wish.name)
+            self._decks.equip(there, wish.rig)
+            self._arrivals.put(Arrival(wish.name, there))
+            self._hurry(self._decks.deck(there))
             return
         place = self._free(wish)
         if place is None:
@@ -159,7 +177,7 @@ class Loader:
         self.loading, self.share = wish.name, 0.0
         if self._decks is not None:
             self._decks.put(place, None)  # its memory goes before the new one comes: never three models at once
-        deck = self._made(wish.name)
+        deck = self._made(wish.name, wish.rig)
         if deck is None:
             self._arrivals.put(Arrival(self.loaded, None))
             return
@@ -171,13 +189,17 @@ class Loader:
             gc.freeze()  # torch's hundred thousand objects stay: looking through them again would cost frames
             self._worker.install(decks)
         self._arrivals.put(Arrival(deck.name, place, onto_wall, decks.sizes()))
-        if not self._wait:
-            self.quickening = not deck.manner.startswith("compiled")
-            self._fresh.put(deck)
-            self._came.set()
+        self._hurry(deck)
         if deck.name == wish.name:
             self._problems.clear("model")
         log.info("model %s is on deck %s, on %s", deck.name, DECKS[place], deck.device)
+
+    def _hurry(self, deck: Deck | None) -> None:
+        """Have it compiled, if there is something to compile."""
+        if deck is not None and not self._wait and not deck.quick:
+            self.quickening = True
+            self._fresh.put(deck)
+            self._came.set()
 
     def _free(self, wish: Wish) -> int | None:
         """The deck to load into; None if it cannot be, or a newer wish has come. Waits for a fade to end."""
@@ -203,17 +225,17 @@ class Loader:
                 self._problems.report("model", text)
         return None
 
-    def _made(self, name: str) -> Deck | None:
+    def _made(self, name: str, rig: Rig) -> Deck | None:
         """The deck for a model, warm; or None, reported. Where nothing plays yet, the one without weights does."""
         try:
-            deck = deck_for(name, self.device, fast=not self._wait, progress=self._progress)
+            deck = deck_for(name, self.device, fast=not self._wait, rig=rig, progress=self._progress)
             deck.picture(self._sample)
         except UserError as error:  # the device is not there
             self._problems.report("device", f"{error}; the best of these is used")
             self.device = ""
-            return self._made(name)
+            return self._made(name, rig)
         except Exception as error:  # noqa: BLE001 - a file from anywhere; the running model must go on playing
-            instead = None if any(self.names) or name == "cppn" else self._made("cppn")
+            instead = None if any(self.names) or name == "cppn" else self._made("cppn", rig)
             plays = self.loaded or (instead.name if instead else "nothing")
             why = str(error).rstrip(".")
             text = f'the model "{Path(name).name}" could not be loaded: {why}; "{plays}" plays'
@@ -230,7 +252,9 @@ class Loader:
         return Decks(self._clock, self._problems)
 
 
-def deck_for(name: str, device: str, *, fast: bool, progress: Callable[[float], None] | None = None) -> Deck:
+def deck_for(
+    name: str, device: str, *, fast: bool, rig: Rig | None = None, progress: Callable[[float], None] | None = None
+) -> Deck:
     """A deck that plays the model `name` on `device`. Imports torch: seconds the first time.
 
     `fast` trades the last digits of the picture for speed on a processor; without it the picture is the float32 one.
@@ -242,7 +266,7 @@ def deck_for(name: str, device: str, *, fast: bool, progress: Callable[[float], 
     from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
-    return Deck(models.load(name, device=pick_device(device), progress=progress), name, fast=fast)
+    return Deck(models.load(name, device=pick_device(device), progress=progress), name, fast=fast, rig=rig)
 
 
 def stand_back() -> None:

@@ -52,6 +52,11 @@ class Values:
     def __contains__(self, name: str) -> bool:
         return name in self._places
 
+    def get(self, name: str, default: float) -> float:
+        """The value, or `default` for a name that was not in the tree yet."""
+        place = self._places.get(name)
+        return default if place is None else float(self._array[place])
+
     def flag(self, name: str) -> bool:
         """Whether a switch is on."""
         return bool(self._array[self._places[name]] >= 0.5)
@@ -70,8 +75,8 @@ class Values:
 class Parameters:
     """The tree: knobs by full name, their base values, and the buttons that fired. Main thread only.
 
-    `add` everything before the show starts; the tree does not change while it runs, so a controller's map stays right
-    from preset to preset.
+    `add` everything before the show starts. While it runs the tree only grows (`grow`: the slots of a preset), so a
+    controller's map stays right from preset to preset.
     """
 
     def __init__(self) -> None:
@@ -93,9 +98,37 @@ class Parameters:
             self._places[name] = len(self._places)
             self._knobs += (knob.named(name),)
         self.base = np.concatenate([self.base, [knob.default for knob in self._knobs[len(self.base) :]]])
+        self._measure()
+
+    def _measure(self) -> None:
         self._low = np.array([knob.low for knob in self._knobs])
         self._high = np.array([knob.high for knob in self._knobs])
         self._whole = np.array([knob.kind != "float" for knob in self._knobs])
+
+    def grow(self, knobs: Iterable[Knob]) -> None:
+        """Take in knobs by their full names during the show. One that is there already is replaced where it stands.
+
+        `Values` that were handed out before know nothing of it.
+        """
+        places, all_knobs = dict(self._places), list(self._knobs)
+        base = self.base.tolist()
+        for knob in knobs:
+            if knob.name in places:
+                place = places[knob.name]
+                all_knobs[place], base[place] = knob, knob.fit(base[place])
+            else:
+                places[knob.name] = len(all_knobs)
+                all_knobs.append(knob)
+                base.append(knob.default)
+        self._places, self._knobs, self.base = places, tuple(all_knobs), np.array(base)
+        self._measure()
+
+    def trial(self, knobs: Iterable[Knob]) -> Parameters:
+        """A copy that has grown, for looking at what would be."""
+        copy = Parameters()
+        copy._places, copy._knobs, copy.base = self._places, self._knobs, self.base
+        copy.grow(knobs)
+        return copy
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -172,10 +205,13 @@ class Parameters:
     def play(self, offsets: Floats) -> Values:
         """The played values of a frame: base plus `offsets` `[P]`, clamped, whole where the kind is not float.
 
+        Offsets that were laid out before the tree grew move what they know.
+
         One new array of a few hundred numbers a frame: it goes to the generator thread, which may read it for longer
         than a frame.
         """
-        array = self.base + offsets
+        array = self.base.copy()
+        array[: len(offsets)] += offsets
         np.clip(array, self._low, self._high, out=array)
         np.rint(array, out=array, where=self._whole)
         return Values(self._places, self._knobs, array)

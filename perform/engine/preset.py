@@ -8,6 +8,15 @@
     [values.walk]                                       # any parameter by its name
     speed = 0.25
 
+    [[bends]]                                           # slots of network bending, in this order
+    name = "melt"                                       # its numbers are bend.melt.amount, bend.melt.angle, ...
+    layer = "b32.conv1"                                 # after which layer of the network
+    transform = "rotate"
+    features = "random"                                 # all, random (fraction, seed) or cluster (cluster)
+    fraction = 0.5
+    amount = 0.8
+    knobs = {angle = 30.0}
+
     [[routes]]
     signal = "audio.low"
     to = "walk.truncation_psi"
@@ -30,15 +39,17 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import tomli_w
 
+from models.bending.slots import Features
 from perform.engine import assets
 from perform.engine.parameters import Parameters, nearest
 from perform.engine.patch import Curve, Quantise, Route
 from perform.engine.problems import UserError
+from perform.engine.rig import Rig, slot
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=600.0)]
 
@@ -57,6 +68,20 @@ class RouteTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_d
     quantise: Quantise = ""
 
 
+class BendTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """One `[[bends]]` table: a slot."""
+
+    name: str
+    layer: str
+    transform: str
+    amount: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
+    features: Literal["all", "random", "cluster"] = "all"
+    fraction: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1.0
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**24 - 1)] = 0
+    cluster: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
+    knobs: dict[str, float] = {}
+
+
 class Preset(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """A preset as the file has it. `values` is nested by the dots of the parameters' names."""
 
@@ -65,6 +90,7 @@ class Preset(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defau
     model: str = "first-light"
     shaders: tuple[str, ...] = ()
     values: dict[str, Any] = {}
+    bends: tuple[BendTable, ...] = ()
     routes: tuple[RouteTable, ...] = ()
 
 
@@ -114,10 +140,12 @@ def _explained(message: str) -> str:
     unknown = re.search(r"unknown field `([^`]+)`", message)
     if not unknown:
         return message
-    table: type[msgspec.Struct] = RouteTable if "$.routes" in message else Preset
-    return f"unknown key {unknown[1]!r}{' in [[routes]]' if table is RouteTable else ''}." + nearest(
-        unknown[1], table.__struct_fields__
-    )
+    table: type[msgspec.Struct] = Preset
+    place = ""
+    for part, kind in (("routes", RouteTable), ("bends", BendTable)):
+        if f"$.{part}" in message:
+            table, place = kind, f" in [[{part}]]"
+    return f"unknown key {unknown[1]!r}{place}." + nearest(unknown[1], table.__struct_fields__)
 
 
 def write(path: Path, preset: Preset) -> None:
@@ -195,6 +223,32 @@ def _number(name: str, value: Any, parameters: Parameters, where: str) -> float:
     if not isinstance(value, str) and not knob.low <= value <= knob.high:
         raise UserError(f"{where}: {name} = {value} is outside {knob.low:g} to {knob.high:g} {knob.unit}".rstrip())
     return number
+
+
+def rig(preset: Preset, where: str) -> Rig:
+    """What the preset does to its network. Raises UserError that names `where`, the slot and the nearest right word."""
+    slots = []
+    for table in preset.bends:
+        features = Features(table.features, table.seed, table.fraction, table.cluster)
+        try:
+            slots.append(slot(table.name, table.layer, table.transform, features, table.amount, table.knobs))
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+    names = [one.name for one in slots]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f'{where}: two slots are called "{twice[0]}"; each needs a name of its own')
+    return Rig(tuple(slots))
+
+
+def tables(rig: Rig) -> tuple[BendTable, ...]:
+    """The slots of a rig as a preset writes them."""
+    return tuple(
+        BendTable(
+            one.name, one.layer, one.transform, one.amount, one.features.kind, one.features.fraction,
+            one.features.seed, one.features.cluster, dict(one.knobs),
+        )
+        for one in rig.slots
+    )  # fmt: skip
 
 
 def routes(preset: Preset) -> tuple[Route, ...]:

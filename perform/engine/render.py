@@ -9,19 +9,22 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 
 import numpy as np
 import torch
 
-from models.forms import compile_form, load_cached
+from models.bending.bender import LayerTap
+from models.forms.shelf import Shelf
 from models.generators import Generator, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
+from perform.engine.instruments import Instruments
 from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
+from perform.engine.rig import NOTHING, Rig
 from perform.engine.walk import Array, Walker
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
@@ -47,7 +50,8 @@ class Moving:
         return cls(w, vector[-11], vector[-10], vector[-9:].view(3, 3))
 
 
-Synthesize = Callable[[Moving], torch.Tensor]
+Taps = Mapping[str, LayerTap]
+Synthesize = Callable[[Moving, Taps], torch.Tensor]
 
 
 class Deck:
@@ -55,9 +59,10 @@ class Deck:
 
     `fast` is for a live show: bfloat16 where the device multiplies it natively (a picture 0.006 rms away), and the
     compiled form where there is one; without it every picture is the eager float32 one. `manner` says which plays.
+    `rig` is what is done to the network; `equip` changes it while it plays.
     """
 
-    def __init__(self, generator: Generator, name: str, *, fast: bool = False) -> None:
+    def __init__(self, generator: Generator, name: str, *, fast: bool = False, rig: Rig | None = None) -> None:
         self.name, self.resolution = name, generator.img_resolution
         self._generator = generator
         self.device = self._device = generator.w_avg.device
@@ -72,6 +77,9 @@ class Deck:
         self._moving = Moving.of(self._vector, generator.num_ws)
         self._synthesize = plain(generator)
         self._dtype, self.manner = "float32", "eager float32"
+        self._shelf: Shelf | None = None
+        self._time = 0.0
+        self._instruments = Instruments(generator, rig or NOTHING)
         self._brings_code = hasattr(generator, "prepare")
         if hasattr(generator, "prepare"):
             generator.prepare()
@@ -79,25 +87,62 @@ class Deck:
             self._dtype = "bfloat16" if on_card or has_fast_bf16() else "float32"
             self._begin_fast(generator)
 
+    @property
+    def muted(self) -> tuple[str, ...]:
+        """What of the rig this network cannot play, a line each."""
+        return self._instruments.muted
+
+    @property
+    def quick(self) -> bool:
+        """Whether there is nothing left to compile for what plays."""
+        return self._shelf is None or not self._shelf.missing(self._instruments.cuts)
+
+    def equip(self, rig: Rig) -> None:
+        """Another rig, from the next frame on. Loader's thread."""
+        if rig != self._instruments.rig:
+            self._instruments = Instruments(self._generator, rig)
+            if self._device.type == "cuda" and self._dtype != "float32":
+                self._capture()
+        self._recall()
+
     def _begin_fast(self, generator: Generator) -> None:
         """As fast as it can be had at once. A card's graph is captured here, before the network plays."""
-        form = captured(generator, self._dtype) if self._device.type == "cuda" else load_cached(generator, self._dtype)
-        if form is not None:
-            self._play(form)
+        generator.compute_dtype = getattr(torch, self._dtype)
+        self.manner = f"eager {self._dtype}"
+        if self._device.type == "cuda":
+            self._capture()
+        elif not self._brings_code and self._device.type == "cpu":
+            self._shelf = Shelf(generator, self._dtype)
+            self._recall()
+
+    def _capture(self) -> None:
+        """The network as a CUDA graph; with slots it plays uncaptured, as their work changes from frame to frame."""
+        if self._instruments.cuts:
+            self._synthesize, self.manner = plain(self._generator), f"eager {self._dtype}"
         else:
-            generator.compute_dtype = getattr(torch, self._dtype)
-            self.manner = f"eager {self._dtype}"
+            self._synthesize = captured(self._generator, self._dtype)
+            self.manner = f"captured {self._dtype}"
+
+    def _recall(self) -> None:
+        """Take the forms that were compiled before."""
+        if self._shelf is not None:
+            for cuts in self._shelf.missing(self._instruments.cuts):
+                self._shelf.recall(cuts)
+            if self._shelf.best(()) is not None:
+                self._play(self._shelf)
 
     def quicken(self) -> None:
-        """Compile the network, and play it so from the next frame on. Blocks, for a minute the first time.
+        """Compile one more form of the network, the most useful one, and play it so from the next frame on.
 
-        Raises models.forms.Unavailable with the reason and the remedy; then it plays on as it is.
+        Blocks, for a minute the first time. Raises models.forms.Unavailable with the reason and the remedy; then it
+        plays on as it is.
         """
-        if self._device.type == "cpu" and not self.manner.startswith("compiled") and not self._brings_code:
-            self._play(compile_form(self._generator, self._dtype))
+        if self._shelf is not None and (missing := self._shelf.missing(self._instruments.cuts)):
+            self._shelf.fetch(missing[0])
+            self._play(self._shelf)
 
-    def _play(self, form: Callable[..., torch.Tensor]) -> None:
-        self._synthesize, self.manner = compiled(form), f"compiled {self._dtype}"
+    def _play(self, shelf: Shelf) -> None:
+        self._synthesize, self.manner = compiled(shelf, plain(self._generator)), f"compiled {self._dtype}"
 
     @torch.inference_mode()
     def picture(self, request: Request) -> torch.Tensor:
@@ -120,7 +165,9 @@ class Deck:
         numbers[-9:] = self._transform
         if staging is not self._vector:
             self._vector.copy_(staging, non_blocking=True)
-        return self._synthesize(self._moving)
+        now = request.tick.time
+        dt, self._time = now - self._time, now
+        return self._synthesize(self._moving, self._instruments.taps(values, dt))
 
     @torch.inference_mode()
     def _map(self, z: Array) -> Array:
@@ -144,21 +191,38 @@ def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
 def plain(generator: Generator) -> Synthesize:
     """The network as it is, from the moving numbers to a picture `[1, 3, H, W]`."""
     call: Callable[..., torch.Tensor] = generator.synthesize
-    if "anchor" in signature(call).parameters:
-        return lambda now: call(now.w, noise_strength=now.noise_strength, transform=now.transform, anchor=now.anchor)
-    return lambda now: call(now.w, noise_strength=now.noise_strength, transform=now.transform)
+    moves = "anchor" in signature(call).parameters
+
+    def synthesize(now: Moving, taps: Taps) -> torch.Tensor:
+        given: dict[str, object] = {"anchor": now.anchor} if moves else {}
+        if taps:
+            given["tap"] = lambda layer, x: taps[layer](x) if layer in taps else x
+        return call(now.w, noise_strength=now.noise_strength, transform=now.transform, **given)
+
+    return synthesize
 
 
-def compiled(form: Callable[..., torch.Tensor]) -> Synthesize:
-    """The network as a form of `models.forms`: one call, which leaves the interpreter to the other threads."""
-    return lambda now: form(now.w, noise_strength=now.noise_strength, transform=now.transform)
+def compiled(shelf: Shelf, otherwise: Synthesize) -> Synthesize:
+    """The network as a form of `models.forms`: one call, which leaves the interpreter to the other threads.
+
+    Where no form has a place for these taps yet, the network plays as it is.
+    """
+
+    def synthesize(now: Moving, taps: Taps) -> torch.Tensor:
+        form = shelf.best(taps)
+        if form is None:
+            return otherwise(now, taps)
+        return form(now.w, noise_strength=now.noise_strength, taps=taps, transform=now.transform)
+
+    return synthesize
 
 
-def captured(generator: Generator, dtype: str) -> Callable[..., torch.Tensor]:
+def captured(generator: Generator, dtype: str) -> Synthesize:
     """The network as one CUDA graph, captured now."""
     from models.forms.cuda import CapturedForm
 
-    return CapturedForm(generator, dtype)
+    form = CapturedForm(generator, dtype)
+    return lambda now, _: form(now.w, noise_strength=now.noise_strength, transform=now.transform)
 
 
 def leave_room() -> None:

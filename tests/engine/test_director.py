@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.knobs import Knob, trigger
+from models.knobs import Knob, text, trigger
 from perform.engine import preset as presets
 from perform.engine.clock import FixedClock
 from perform.engine.director import Director, director_knobs
@@ -12,6 +12,7 @@ from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
+from perform.engine.rig import Rig
 from perform.engine.signals import Signals
 
 ONE = 'name = "One"\nmodel = "cppn"\nshaders = ["echo"]\n[values.walk]\nspeed = 1.0\n'
@@ -32,12 +33,14 @@ class Shelf:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.decks: list[int | None] = []
+        self.rigs: list[Rig | None] = []
         self.loaded = ""
         self.coming: Arrival | None = None
 
-    def load(self, name: str, deck: int | None = None) -> None:
+    def load(self, name: str, deck: int | None = None, rig: Rig | None = None) -> None:
         self.asked.append(name)
         self.decks.append(deck)
+        self.rigs.append(rig)
 
     def arrived(self) -> Arrival | None:
         coming, self.coming = self.coming, None
@@ -153,7 +156,10 @@ def test_home_is_what_the_preset_says_after_any_move(desk: Desk) -> None:
         if not name.startswith(("preset", "model", "show.", "deck.", "freeze", "blackout")):
             parameters.set(name, parameters.knob(name).high)
     desk.press("home")
+    before[parameters.place("divergence")] = 0.0  # and the network is as it was trained
     assert (parameters.base == before).all()
+    desk.director.settle()
+    assert parameters.get("divergence") == 1.0
 
 
 def test_random_moves_the_walk_and_the_shaders_that_play_and_home_undoes_it(desk: Desk) -> None:
@@ -163,6 +169,7 @@ def test_random_moves_the_walk_and_the_shaders_that_play_and_home_undoes_it(desk
     assert after[desk.engine.parameters.place("walk.seed")] != before[desk.engine.parameters.place("walk.seed")]
     assert after[desk.engine.parameters.place("shader.echo.amount")] != 0.5
     desk.press("home")
+    before[desk.engine.parameters.place("divergence")] = 0.0
     assert (desk.engine.parameters.base == before).all()
 
 
@@ -251,3 +258,103 @@ def test_a_model_that_did_not_come_leaves_its_name_and_can_be_asked_for_again(de
 def test_a_name_button_takes_no_number(desk: Desk) -> None:
     with pytest.raises(UserError, match=r"model\.load takes a word"):
         desk.engine.parameters.set("model.load", 3.0)
+
+
+BENT = """name = "Bent"
+model = "cppn"
+[values.bend.melt]
+angle = 20.0
+[[bends]]
+name = "melt"
+layer = "b8.conv0"
+transform = "rotate"
+features = "random"
+fraction = 0.5
+amount = 0.75
+[[routes]]
+signal = "audio.low"
+to = "bend.melt.angle"
+depth = 90.0
+"""
+
+
+def bent(desk: Desk, tmp_path: Path, text: str = BENT) -> None:
+    (tmp_path / "bent.toml").write_text(text)
+    desk.director.play(tmp_path / "bent.toml")
+    desk.director.step([])
+
+
+def test_the_slots_of_a_preset_are_parameters_with_routes(desk: Desk, tmp_path: Path) -> None:
+    parameters = desk.engine.parameters
+    places = {name: parameters.place(name) for name in parameters.names()}
+    bent(desk, tmp_path)
+    (one,) = desk.shelf.rigs[-1].slots
+    assert (one.layer, one.transform, one.features.kind, one.amount) == ("b8.conv0", "rotate", "random", 0.75)
+    assert parameters.get("bend.melt.amount") == 0.75
+    assert parameters.get("bend.melt.fraction") == 0.5
+    assert parameters.get("bend.melt.angle") == 20.0
+    desk.engine.signals.values["audio.low"] = 0.5
+    values = desk.engine.patch.play(desk.engine.signals, parameters, 0.1)
+    assert values["bend.melt.angle"] == 65.0
+    assert all(parameters.place(name) == place for name, place in places.items()), "a controller's map stays right"
+    desk.press("home")
+    assert parameters.get("divergence") == 0.0
+    assert parameters.get("bend.melt.angle") == 20.0
+
+
+def test_slots_are_moved_added_and_taken_away_while_they_play(desk: Desk, tmp_path: Path) -> None:
+    bent(desk, tmp_path)
+    parameters = desk.engine.parameters
+    for name, word in (
+        ("bend.melt.layer", "b16.conv1"), ("bend.melt.transform", "wave"), ("bend.melt.features", "all"),
+        ("bend.add", "blur b4.conv1"), ("bend.add", "mist blur b8.conv1"), ("bend.add", "blur b32.conv1"),
+    ):  # fmt: skip
+        if name not in parameters:
+            parameters.grow((text(name),))
+        parameters.set(name, word)
+        desk.director.step([])
+    rig = desk.shelf.rigs[-1]
+    assert [(one.name, one.transform, one.layer) for one in rig.slots] == [
+        ("melt", "wave", "b16.conv1"), ("blur", "blur", "b4.conv1"), ("mist", "blur", "b8.conv1"),
+        ("blur2", "blur", "b32.conv1"),
+    ]  # fmt: skip
+    assert "bend.melt.across" in parameters
+    assert "bend.mist.octaves" in parameters
+    desk.press("show.save")
+    saved = presets.read(tmp_path / "presets" / "bent.toml")
+    assert presets.rig(saved, "bent") == rig
+    for name, word, said in (
+        ("bend.remove", "mits", 'Did you mean "mist"'), ("bend.melt.transform", "wavy", 'Did you mean "wave"'),
+        ("bend.melt.features", "some", "all, random or cluster"), ("bend.add", "blur", "transform layer"),
+    ):  # fmt: skip
+        if name not in parameters:
+            parameters.grow((text(name),))
+        parameters.set(name, word)
+        desk.director.step([])
+        assert said in desk.problems.current["bend"].text
+        assert desk.shelf.rigs[-1] is rig, "what plays goes on"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"rotate"', '"rotated"', ["bent.toml", "melt", 'Did you mean "rotate"']),
+        ('name = "melt"', 'name = "Melt it"', ["bent.toml", "Melt it", "small letters"]),
+        ("amount = 0.75", "amount = 7.5", ["bent.toml", "amount"]),
+        ("amount = 0.75", "knobs = {angel = 1}", ["bent.toml", "melt", 'Did you mean "angle"']),
+        ("amount = 0.75", "knobs = {angle = 1000}", ["bent.toml", "angle", "-360 to 360"]),
+        ("amount = 0.75", "feature = 1", ["bent.toml", "[[bends]]", 'Did you mean "features"']),
+        ("bend.melt.angle", "bend.melt.angel", ["bent.toml", 'Did you mean "bend.melt.angle"']),
+        ("angle = 20.0", "angel = 20.0", ["bent.toml", 'Did you mean "bend.melt.angle"']),
+    ],
+)
+def test_a_wrong_slot_is_named_and_changes_nothing(
+    desk: Desk, tmp_path: Path, old: str, new: str, words: list[str]
+) -> None:
+    parameters, before = desk.engine.parameters, desk.engine.parameters.names()
+    (tmp_path / "bent.toml").write_text(BENT.replace(old, new))
+    with pytest.raises(UserError) as refused:
+        desk.director.play(tmp_path / "bent.toml")
+    for word in words:
+        assert word in str(refused.value)
+    assert (desk.director.name, parameters.names()) == ("one", before)

@@ -24,10 +24,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
-from models.knobs import Knob, knobs_of
+from models.knobs import Knob, declared, knobs_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,6 +61,12 @@ class Transform:
         if self.choose is None:
             return {}
         return self.choose(**{name: values[name] for name in self.choose_from})
+
+
+@cache
+def knobs_by_transform() -> Mapping[str, tuple[Knob, ...]]:
+    """The knobs of all transforms by name, read from the files: needs no torch, a few hundredths of a second."""
+    return {file.stem: declared(file, file.stem) for file in sorted(Path(__path__[0]).glob("[a-z]*.py"))}
 
 
 @cache
