@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+STEP = 8  # rows that are drawn at a time
 ROOM = 1 << 23  # numbers that are remembered, 32 MB: drawing is what a new glitch costs
 
 
@@ -30,7 +31,7 @@ class Draws:
         if kept is None or len(kept) < rows:
             if kept is not None:
                 self._forget((seed, name))
-            count = 1 << max(rows - 1, 0).bit_length() if rows * length < ROOM // 8 else rows  # a fader passes many
+            count = -(-rows // STEP) * STEP  # a fader passes many
             drawn = chance(seed, name).standard_normal((count, length), dtype=np.float32)
             kept = torch.from_numpy(drawn).to(device)
             self._kept[seed, name] = kept

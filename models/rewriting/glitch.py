@@ -20,8 +20,8 @@ MOST_KEPT = 32
 
 NUMBERS = (
     choice("op", OPERATIONS, "alter", "what is done to the weights"),
-    Knob("layer", 0.5, 0, 1, "", "where: 0 the first layer (what is there), 1 the last (how it is painted)"),
-    Knob("reach", 0.0, 0, 1, "", "how far around it: 0 one layer, 1 all of them"),
+    Knob("layer", 0.25, 0, 1, "", "where: 0 the first layer (what is there), 1 the last (how it is painted)"),
+    Knob("reach", 0.1, 0, 1, "", "how far around it: 0 one layer, 1 all of them"),
     Knob("percent_change", 30.0, 0, 100, "%", "how many of a layer's filters are meant"),
     Knob("seed", 0.0, 0, 2**24 - 1, "", "which ones; another seed, another picture", "int"),  # a float32 holds it
     Knob("strength", 0.0, 0, 1.5, "", "how far: 0 the trained network, 1 all of it, beyond it goes on"),
@@ -39,8 +39,8 @@ class Glitch:
     """One change of the weights; equal numbers do the same to the same network, on every machine."""
 
     op: str = "alter"
-    layer: float = 0.5
-    reach: float = 0.0
+    layer: float = 0.25
+    reach: float = 0.1
     percent_change: float = 30.0
     seed: int = 0
     strength: float = 1.0

@@ -17,6 +17,7 @@ from models.rewriting.glitch import Glitch
 from models.rewriting.rewriter import Rewriter
 
 SMALL: dict[str, Any] = {"z_dim": 16, "w_dim": 16, "channel_base": 512, "channel_max": 16, "mapping_layers": 2}
+TINY = ("stylegan2", {**SMALL, "channel_max": 8, "img_resolution": 8})
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "skip": ("stylegan2", {**SMALL, "img_resolution": 32}),
     "resnet": ("stylegan2", {**SMALL, "img_resolution": 32, "architecture": "resnet"}),
@@ -27,7 +28,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 def network(kind: str = "skip", seed: int = 0) -> Generator:
     """A random network without gradients, noise and biases on."""
     torch.manual_seed(seed)
-    made = build(*KINDS[kind])
+    made = build(*(TINY if kind == "tiny" else KINDS[kind]))
     assert isinstance(made, torch.nn.Module)
     made.eval().requires_grad_(False)
     for name, weight in made.named_parameters():
