@@ -136,11 +136,16 @@ def mixed(w: Array, places: list[tuple[Array, float]], center: Array) -> Array:
     if rest > 0.0:
         parts.append((w - center, rest))
     out = sum(share * part for part, share in parts)
-    length = sum(share * np.linalg.norm(part, axis=1) for part, share in parts)
-    found = np.linalg.norm(out, axis=1)
+    length = sum(share * _lengths(part) for part, share in parts)
+    found = _lengths(np.asarray(out))
     # Where parts cancel there is no direction to be strong in.
     gain = np.where(found > 1e-6 * length, length / np.maximum(found, 1e-12), 1.0)
     return np.asarray(center + gain[:, None] * out)
+
+
+def _lengths(rows: Array) -> Array:
+    """[L, D] -> [L]."""
+    return np.asarray(np.sqrt(np.einsum("ld,ld->l", rows, rows)))
 
 
 def _amount(values: Mapping[str, float], slot: int) -> float:

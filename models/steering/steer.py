@@ -92,12 +92,12 @@ def style_mix(w: Array, other: Array, shares: Array) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """A fader that moves: which direction (from 0), how far in sigma, on the layers `first`..`last`."""
+    """What a fader is assigned to: a direction (from 1) and the layers `first`..`last`; and why it cannot move."""
 
     place: int
-    amount: float
-    first: int
-    last: int
+    first: int = 0
+    last: int = -1
+    fault: str = ""
 
 
 class Steer:
@@ -117,15 +117,15 @@ class Steer:
         if self._entries and len(self._entries[0].vector) != len(w_avg):
             width = len(self._entries[0].vector)
             why, self._entries = f"directions of {width} numbers do not fit a w of {len(w_avg)}", ()
-        steps = [entry.sigma * entry.vector for entry in self._entries]
-        self._steps = np.stack(steps) if steps else np.zeros((0, len(w_avg)))
         self._why = why or "no directions are known of this model; perform directions MODEL finds them"
         self._seed, self._second = -1, w_avg
-        self._asked: tuple[float, ...] = ()
+        self._assigned: list[float] = []  # component, from and to of each fader, as `_assign` saw them
+        self._reaches: list[Reach] = []
+        self._steps, self._mask = np.zeros((FADERS, len(w_avg))), np.zeros((num_ws, FADERS))
+        self._amounts: list[float] = []  # of each fader, as `_add_up` saw them
         self._offset, self._span = np.zeros((num_ws, len(w_avg))), (0, 0)
         self._crossing: tuple[float, float] = (-1.0, -1.0)
         self._shares = np.zeros(num_ws)
-        self._idle: list[tuple[int, int]] = []
         self.muted: tuple[str, ...] = ()
 
     def forget(self) -> None:
@@ -144,15 +144,16 @@ class Steer:
         divergence = min(max(divergence, 0.0), 1.0) if math.isfinite(divergence) else 0.0
         amount = _number(values, "style_mix_amount") * divergence
         mixed = w if amount <= 0.0 else self._mixed(w, values, amount, truncation_psi, truncation_cutoff)
-        amounts = [_number(values, name) * divergence for name in _AMOUNTS]
-        if not any(amounts):
-            if self._idle:
-                self._idle, self.muted, self._asked = [], (), ()
+        raw = _read(values, _AMOUNTS)
+        if divergence == 0.0 or not any(raw):
+            self.muted, self._amounts = (), []
             return mixed
-        asked = (*amounts, *(_number(values, name) for name in _PLACES))
-        if asked != self._asked:
-            self._asked = asked
-            self._lay(self._moving(asked))
+        assigned = _read(values, _PLACES)
+        if assigned != self._assigned:
+            self._assign(assigned)
+        amounts = [KNOBS[name].fit(value) * divergence for name, value in zip(_AMOUNTS, raw, strict=True)]
+        if amounts != self._amounts:
+            self._add_up(amounts)
         first, end = self._span
         if first == end:
             return mixed
@@ -170,51 +171,42 @@ class Steer:
         other = self._other(int(_number(values, "style_mix_seed")), psi, cutoff)
         return style_mix(w, other, self._shares if amount == 1.0 else self._shares * amount)
 
-    def _lay(self, moving: list[Reach]) -> None:
-        """What the faders add to w, into `_offset`, and in `_span` the layers that it touches: first, end."""
-        if not moving:
-            self._span = (0, 0)
-            return
-        weights = np.zeros((self._num_ws, len(moving)))
-        for column, reach in enumerate(moving):
-            weights[reach.first : reach.last + 1, column] = reach.amount
-        np.matmul(weights, self._steps[[reach.place for reach in moving]], out=self._offset)
-        first = min(reach.first for reach in moving)
-        self._span = first, max(reach.last for reach in moving) + 1
+    def _assign(self, assigned: list[float]) -> None:
+        """Look up what the faders are assigned to: component, from and to of each. Where it changed."""
+        fitted = [int(KNOBS[name].fit(value)) for name, value in zip(_PLACES, assigned, strict=True)]
+        self._reaches = [self._reach(*fitted[3 * fader : 3 * fader + 3]) for fader in range(FADERS)]
+        self._mask[:], self._steps[:] = 0.0, 0.0
+        for fader, reach in enumerate(self._reaches):
+            if not reach.fault:
+                entry = self._entries[reach.place - 1]
+                self._steps[fader] = entry.sigma * entry.vector
+                self._mask[reach.first : reach.last + 1, fader] = 1.0
+        self._assigned, self._amounts = assigned, []
 
-    def _moving(self, asked: tuple[float, ...]) -> list[Reach]:
-        """The faders that are not at 0 and can move something; the others of them are told in `muted`. `asked` are all
-        amounts, then component, from and to of each fader.
-        """
-        found, idle = [], []
-        for fader in range(FADERS):
-            amount = asked[fader]
-            if amount == 0.0:
-                continue
-            place, begin, end = (int(number) for number in asked[FADERS + 3 * fader : FADERS + 3 * fader + 3])
-            if place > len(self._entries):
-                idle.append((fader + 1, place))
-                continue
-            entry = self._entries[place - 1]
-            begin, end = (entry.first if begin < 0 else begin), (entry.last if end < 0 else end)
-            begin, end = min(begin, end), max(begin, end)
-            if begin >= self._num_ws:
-                idle.append((fader + 1, -begin))
-                continue
-            last = self._num_ws - 1
-            found.append(Reach(place - 1, amount, begin, last if end >= LAYERS else min(end, last)))
-        if idle != self._idle:
-            self._idle = idle
-            self.muted = tuple(self._told(number, what) for number, what in idle)
-        return found
-
-    def _told(self, number: int, what: int) -> str:
-        """Why a fader does nothing: `what` is a direction that there is not, or below 0 a layer."""
+    def _reach(self, place: int, first: int, last: int) -> Reach:
+        """A direction and its layers, those of the file where `first` or `last` is -1; either order."""
         if not self._entries:
-            return f"steer.{number}: {self._why}"
-        if what < 0:
-            return f"steer.{number}: this model has no layer {-what}, its last one is {self._num_ws - 1}"
-        return f"steer.{number}: this model has no direction {what}, they are 1 to {len(self._entries)}"
+            return Reach(place, fault=self._why)
+        if place > len(self._entries):
+            return Reach(place, fault=f"this model has no direction {place}, they are 1 to {len(self._entries)}")
+        entry, top = self._entries[place - 1], self._num_ws - 1
+        first, last = (entry.first if first < 0 else first), (entry.last if last < 0 else last)
+        first, last = min(first, last), max(first, last)
+        if first > top:
+            return Reach(place, fault=f"this model has no layer {first}, its last one is {top}")
+        return Reach(place, first, top if last >= LAYERS else min(last, top))
+
+    def _add_up(self, amounts: list[float]) -> None:
+        """What the faders add to w, into `_offset`; in `_span` the layers it touches: first, end. Where it changed.
+
+        The faders that are not at 0 and cannot move anything are told in `muted`.
+        """
+        self._amounts = amounts
+        moving = [(fader, self._reaches[fader]) for fader in range(FADERS) if amounts[fader] != 0.0]
+        self.muted = tuple(f"steer.{fader + 1}: {reach.fault}" for fader, reach in moving if reach.fault)
+        spans = [(reach.first, reach.last + 1) for _, reach in moving if not reach.fault]
+        self._span = (min(first for first, _ in spans), max(end for _, end in spans)) if spans else (0, 0)
+        np.matmul(self._mask * amounts, self._steps, out=self._offset)
 
     def _other(self, seed: int, psi: float, cutoff: int) -> Array:
         """The second landmark's w, truncated as the walk is: `[D]` for all layers, or `[L, D]` where they differ."""
@@ -229,6 +221,14 @@ class Steer:
         out = np.empty((self._num_ws, len(near)))
         out[:cutoff], out[cutoff:] = near, self._second
         return out
+
+
+def _read(values: Mapping[str, float], names: tuple[str, ...]) -> list[float]:
+    """The values of some knobs as they are; the default of one that is missing."""
+    try:
+        return [values[name] for name in names]
+    except KeyError:
+        return [_number(values, name) for name in names]
 
 
 def _number(values: Mapping[str, float], name: str) -> float:

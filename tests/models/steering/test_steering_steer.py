@@ -249,3 +249,33 @@ def taps(network: Generator, w: Array) -> dict[str, torch.Tensor]:
 
     network.synthesize(torch.from_numpy(w.copy()).float()[None], tap=tap)
     return found
+
+
+def test_a_line_of_words_comes_back_with_what_it_is_about() -> None:
+    w, one = walked(), steer()
+    asked = HOME | {"1.amount": 1.0, "1.component": 77.0}
+    for _ in range(2):
+        one.apply(w, asked)
+        assert len(one.muted) == 1
+        one.apply(w, asked | {"2.amount": 1.0})
+        assert len(one.muted) == 1
+        one.apply(w, asked | {"1.component": 3.0})
+        assert one.muted == ()
+        one.apply(w, asked)
+        one.apply(w, asked, 0.0)
+        assert one.muted == ()
+        one.apply(w, asked)
+        one.apply(w, HOME)
+        assert one.muted == ()
+
+
+def test_one_that_was_played_for_long_gives_what_a_fresh_one_gives() -> None:
+    """Nothing that is kept from frame to frame is in the result."""
+    rng, played = np.random.RandomState(2), steer()
+    knobs = [knob for knob in steer_knobs() if knob.name != "style_mix_seed"]
+    values, w = dict(HOME), walked()
+    for _ in range(400):
+        for knob in (knobs[k] for k in rng.randint(len(knobs), size=3)):
+            values[knob.name] = knob.fit(float(rng.choice([rng.uniform(knob.low, knob.high), knob.default])))
+        divergence = float(rng.choice([1.0, 0.5]))
+        assert same(np.array(played.apply(w, values, divergence)), np.array(steer().apply(w, values, divergence)))
