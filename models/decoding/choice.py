@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 METHODS = ("regular", "low-active", "random", "noisy")
+REGULAR, LOW_ACTIVE, RANDOM, NOISY = range(4)
 MOST = 20  # neurons of an idea
 
 

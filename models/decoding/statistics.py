@@ -24,18 +24,20 @@ KEY = "decoding"
 OFF = 0.15  # the share of a layer's activities that counts as off, where the layer is not rectified
 FEWEST = 4  # neurons that a layer needs for a choice among them to mean something
 SAMPLES = 512
+VECTORS = ("rates", "mean", "sigma", "texture")  # of an Activity, in its order
 
 
 @dataclass(frozen=True)
 class Activity:
     """One layer. `rates` [C] are shares of samples in which a neuron is active; `mean` and `sigma` [C] of its activity
-    when it is; `likeness` [C, C] the correlation of activities; `spread` the layer's standard deviation; `threshold`
-    what an active neuron is above.
+    when it is; `texture` [C] the standard deviation inside its map, all 0 where there are no maps; `likeness` [C, C]
+    the correlation of activities; `spread` the layer's standard deviation; `threshold` what an active neuron is above.
     """
 
     rates: Tensor
     mean: Tensor
     sigma: Tensor
+    texture: Tensor
     likeness: Tensor
     spread: float
     threshold: float
@@ -44,6 +46,11 @@ class Activity:
     def ever(self) -> Tensor:
         """[C] bool, active in some sample."""
         return self.rates > 0
+
+    @property
+    def loudness(self) -> float:
+        """How strong the maps of the layer's loudest neurons are; 0 where there are no maps."""
+        return float(self.texture.quantile(0.99))
 
     def on(self, sigmas: float) -> Tensor:
         """[C], the activity of a neuron that is switched on."""
@@ -59,13 +66,14 @@ class Statistics:
     about: Mapping[str, Any] | None = None
 
 
-def activity(seen: Tensor, flat: bool) -> Activity:
-    """The statistics of activities `seen` [S, C]; `flat` for a layer of single units, no maps.
+def activity(seen: Tensor, texture: Tensor) -> Activity:
+    """The statistics of activities `seen` [S, C], and of their maps' standard deviations `texture` [S, C], which are 0
+    for single units.
 
-    A flat layer without a number below 0 is rectified: there active is above 0.
+    A layer of single units without a number below 0 is rectified: there active is above 0.
     """
     seen = seen.float()
-    rectified = flat and bool((seen >= 0).all())
+    rectified = not texture.any() and bool((seen >= 0).all())
     threshold = 0.0 if rectified else float(_quantile(seen, OFF))
     active = seen > threshold if rectified else seen >= threshold
     count = active.sum(0)  # [C]
@@ -74,7 +82,8 @@ def activity(seen: Tensor, flat: bool) -> Activity:
     sigma = (((seen - mean) * active).square().sum(0) / some).sqrt()
     centred = seen - seen.mean(0)
     unit = centred / centred.norm(dim=0).clamp(min=1e-12)
-    return Activity(count / len(seen), mean, sigma, unit.T @ unit, float(seen.std(correction=0)), threshold)
+    likeness, spread = unit.T @ unit, float(seen.std(correction=0))
+    return Activity(count / len(seen), mean, sigma, texture.float().mean(0), likeness, spread, threshold)
 
 
 def _quantile(seen: Tensor, share: float) -> Tensor:
@@ -100,13 +109,12 @@ def gather(
     statistics. Layers with fewer than `FEWEST` neurons, and those that make the picture itself, are left out.
     """
     wanted = set(bendable(generator))
-    seen: dict[str, list[Tensor]] = {}
-    flat: dict[str, bool] = {}
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {}
 
     def look(layer: str, x: Tensor) -> Tensor:
         if layer in wanted and x.shape[1] >= FEWEST:
-            flat[layer] = x.shape[2:].numel() == 1
-            seen.setdefault(layer, []).append(x.float().mean((2, 3)).cpu())
+            inside, mean = torch.var_mean(x.float(), (2, 3), correction=0)
+            seen.setdefault(layer, []).append((mean.cpu(), inside.sqrt().cpu()))
         return x
 
     done = 0
@@ -117,7 +125,9 @@ def gather(
             progress(0.95 * min(1.0, done / samples))
     if done < 2:
         raise ValueError(f"statistics need two samples or more, not {done}")
-    found = {layer: activity(torch.cat(parts), flat[layer]) for layer, parts in seen.items()}
+    found = {
+        layer: activity(*(torch.cat(parts) for parts in zip(*pairs, strict=True))) for layer, pairs in seen.items()
+    }
     if progress is not None:
         progress(1.0)
     about = {"samples": done, "seed": seed, "truncation_psi": truncation_psi, "own_latents": latents is None}
@@ -146,8 +156,8 @@ def save_statistics(path: Path, statistics: Statistics) -> None:
     numbers: dict[str, list[float]] = {}
     for layer, one in statistics.layers.items():
         numbers[layer] = [one.spread, one.threshold]
-        parts = {"rates": one.rates, "mean": one.mean, "sigma": one.sigma, "likeness": one.likeness.half()}
-        tensors |= {f"{layer}/{name}": t.contiguous() for name, t in parts.items()}
+        tensors |= {f"{layer}/{name}": getattr(one, name).contiguous() for name in VECTORS}
+        tensors[f"{layer}/likeness"] = one.likeness.half().contiguous()
     top = {"format": FORMAT, "model": statistics.model, "about": dict(statistics.about or {}), "layers": numbers}
     beside = path.with_name(path.name + ".part")
     save_file(tensors, beside, metadata={KEY: json.dumps(top)})
@@ -185,13 +195,12 @@ def load_statistics(path: Path, generator: Generator | None = None) -> Statistic
 
 def _activity(tensors: Mapping[str, Tensor], layer: str, numbers: list[float]) -> Activity:
     """One layer of a file. ValueError or LookupError where it does not hang together."""
-    rates, mean, sigma, likeness = (
-        tensors[f"{layer}/{name}"].float() for name in ("rates", "mean", "sigma", "likeness")
-    )
+    vectors = [tensors[f"{layer}/{name}"].float() for name in VECTORS]
+    likeness = tensors[f"{layer}/likeness"].float()
     spread, threshold = (float(number) for number in numbers)
-    count = len(rates)
-    if [t.shape for t in (rates, mean, sigma)] != [torch.Size([count])] * 3 or likeness.shape != (count, count):
+    count = len(likeness)
+    if likeness.shape != (count, count) or any(t.shape != (count,) for t in vectors):
         raise ValueError("shapes do not fit")
-    if not all(bool(t.isfinite().all()) for t in (rates, mean, sigma, likeness, torch.tensor([spread, threshold]))):
+    if not all(bool(t.isfinite().all()) for t in (*vectors, likeness, torch.tensor([spread, threshold]))):
         raise ValueError("numbers that are none")
-    return Activity(rates, mean, sigma, likeness, spread, threshold)
+    return Activity(*vectors, likeness, spread, threshold)

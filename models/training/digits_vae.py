@@ -34,6 +34,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 EACH = 60  # pictures of a letter
 HELD_OUT = 5  # every fifth of a class
 
+WIDTHS = (1000, 500, 250)  # the paper's
 STEPS = 3000
 BATCH = 64
 LEARNING_RATE = 1e-3  # Adam's; falls to 0 along a half cosine
@@ -132,6 +133,7 @@ def train_vae(
     seed: int,
     steps: int = STEPS,
     progress: Callable[[float], None] | None = None,
+    widths: tuple[int, ...] = WIDTHS,
 ) -> VAE:
     """The paper's network trained on what of `pictures` is not held out, in evaluation mode, without gradients.
 
@@ -140,7 +142,7 @@ def train_vae(
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        network = VAE(Config(z_dim=z_dim)).train()
+        network = VAE(Config(z_dim=z_dim, widths=widths)).train()
         optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
         falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         seen = pictures.seen

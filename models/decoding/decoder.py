@@ -1,0 +1,168 @@
+"""The methods as taps for a network that plays.
+
+    decoder = Decoder(generator, statistics)         # off the generator's thread; statistics may come later: `adopt`
+    taps = decoder.frame(values, divergence)         # each frame: values by the names of `knobs()`
+    image = form(w, taps=taps)                       # a compiled form cut at `decoder.cuts`
+
+Which neurons speak is settled on the host, only when the choice is drawn anew or one of its knobs moved: the same
+seed, layer and percentiles give the same idea, whatever plays. So a live idea is drawn from neurons that are off in
+most pictures; what of it is active in this one is left as it is, for a neuron is only ever raised, never lowered.
+
+A neuron of a plain layer is raised to its on value. A neuron of maps is a channel: its map's mean is raised to the on
+value, and what the channel has to say, its map about that mean, is made `on_value` times as loud as the loudest of the
+layer. (A constant alone, added to a channel of StyleGAN2, shows next to nothing even at 12 deviations: the next layer
+looks for edges, and demodulation takes the rest.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from models.bending.clusters import bendable
+from models.decoding.choice import METHODS, MOST, NOISY, REGULAR
+from models.decoding.speakers import Speakers, noise_pool
+from models.decoding.statistics import Statistics
+from models.generators import Generator
+from models.knobs import Knob, choice, trigger
+
+LayerTap = Callable[[Tensor], Tensor]
+
+
+@cache
+def knobs() -> tuple[Knob, ...]:
+    """What can be played, with names below `decode.`; the same for every network."""
+    return (
+        choice("method", METHODS, "regular", "which neurons speak: regular is the network as it is"),
+        Knob("amount", 1, 0, 1, "", "how far they are raised"),
+        Knob(
+            "layer", 0.25, 0, 1, "", "where, from the first layer to the last; early layers change forms, late colours"
+        ),
+        Knob("n_neurons", 5, 0, MOST, "", "how many are switched on together", "int"),
+        Knob("percentile_lo", 1, 0, 100, "%", "low-active begins at this percentile of the layer's rates"),
+        Knob("percentile_hi", 15, 0, 100, "%", "low-active ends at this percentile of the layer's rates"),
+        Knob("on_value", 4, 0, 8, "sigma", "how loud they are: deviations above their mean, or times the loudest map"),
+        Knob("noise_std", 2, 0, 8, "sigma", "how strong the noise of the method noisy is, by the layer's own"),
+        Knob("noise_share", 0, 0, 1, "", "the share of neurons that gets noise, where that is more than n_neurons"),
+        Knob("seed", 0, 0, 2**24 - 1, "", "which idea is drawn", "int"),
+        trigger("repick", "draw another idea of this seed"),
+    )
+
+
+class Decoder:
+    """Decoding of one network. Made off the generator's thread, which then calls `frame` and the taps.
+
+    `cuts` is the layer that is decoded now (none at home), `muted` says in words what is asked for and cannot be had.
+    `numbers` [3] float32 on the network's device holds what moves; an engine
+    that sends all its numbers in one copy gives its own stretch of that vector, and fills it from `host`.
+
+    `steady` is for a network that is captured once and replayed (CUDA graphs): the tap of the layer is there in every
+    frame and does the same work whatever the numbers, bit for bit nothing at home. `noise_share` has no effect then,
+    and another layer asks for another capture.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        statistics: Statistics | None = None,
+        numbers: Tensor | None = None,
+        steady: bool = False,
+    ) -> None:
+        self.cuts: tuple[str, ...] = ()
+        self.muted: tuple[str, ...] = ()
+        self._bendable, self._steady = bendable(generator), steady
+        device = generator.w_avg.device
+        self.host = torch.zeros(3, pin_memory=device.type == "cuda")
+        self._host = self.host.numpy()
+        if numbers is None:
+            numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
+        if numbers.shape != self.host.shape:
+            raise ValueError(f"{len(self.host)} numbers move, room is for {len(numbers)}")
+        self.numbers = numbers
+        self._pool = noise_pool()
+        self._seed, self._draws, self._pressed = 0.0, 0, False
+        self._drawn: tuple[object, ...] = ()  # what the idea that speaks was drawn by
+        self._speakers: dict[str, Speakers] = {}
+        self._active: Mapping[str, LayerTap] = {}
+        if statistics is not None:
+            self.adopt(statistics)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that can be decoded, in the network's order; none before there are statistics."""
+        return tuple(self._speakers)
+
+    def adopt(self, statistics: Statistics) -> None:
+        """Decode by these statistics from the next frame on. Any thread; some milliseconds.
+
+        They must be of this network: `load_statistics` refuses a file of another.
+        """
+        self._speakers = {
+            layer: Speakers(statistics.layers[layer], self.numbers, self._pool, self._steady)
+            for layer in self._bendable
+            if layer in statistics.layers
+        }
+
+    def frame(self, values: Mapping[str, float], divergence: float = 1.0) -> Mapping[str, LayerTap]:
+        """The taps of this frame, none at home: one small copy to the device (none on a processor).
+
+        `values` by the names of `knobs()`; what is absent or no number becomes its default, what is outside its span
+        the nearest inside. `divergence` 0..1 multiplies `amount`. The mapping stands until the next call. Microseconds
+        where nothing moved, some milliseconds where an idea is drawn.
+        """
+        self.write(values, divergence)
+        if self.numbers.data_ptr() != self.host.data_ptr():
+            self.numbers.copy_(self.host, non_blocking=True)
+        return self._active
+
+    def write(self, values: Mapping[str, float], divergence: float = 1.0) -> Mapping[str, LayerTap]:
+        """As `frame`, but leaves the copy from `host` to `numbers` to the caller."""
+        v = {knob.name: knob.fit(float(values.get(knob.name, knob.default))) for knob in knobs()}
+        if v["seed"] != self._seed:
+            self._seed, self._draws = v["seed"], 0
+        pressed, before = v["repick"] > 0, self._pressed
+        self._draws += pressed and not before
+        self._pressed = pressed
+        amount = v["amount"] * (min(divergence, 1.0) if divergence > 0 else 0.0)  # NaN is 0, too
+        self._host[:] = amount, v["on_value"], v["noise_std"]
+        some = v["n_neurons"] > 0
+        if v["method"] == NOISY:
+            some = v["noise_std"] > 0 and (some or v["noise_share"] > 0)
+        self._settle(v, amount > 0 and v["method"] != REGULAR and some)
+        return self._active
+
+    def _settle(self, v: Mapping[str, float], speaks: bool) -> None:
+        """Say where it speaks, and draw an idea if what it depends on has moved."""
+        speakers = self._speakers  # another thread may put others there
+        self._active, self.cuts, self.muted = {}, (), ()
+        if not speakers:
+            if speaks:
+                self.muted = ("decode: this network's statistics are not gathered yet",)
+            return
+        layer = tuple(speakers)[round(v["layer"] * (len(speakers) - 1))]
+        at = speakers[layer]
+        if speaks:
+            by = (at, *(v[name] for name in _DRAWN_BY), self._draws)
+            if by != self._drawn:
+                self._drawn = by
+                at.draw(v, self._draws)
+        elif self._steady:
+            self._drawn = ()
+            at.hush()
+        if speaks or self._steady:
+            self._active, self.cuts = {layer: at}, (layer,)
+
+    def tap(self, layer: str, x: Tensor) -> Tensor:
+        """The tap of an uncompiled network, for the values of the last `frame`."""
+        change = self._active.get(layer)
+        return x if change is None else change(x)
+
+    def forget(self) -> None:
+        """Begin again with the first idea of the seed, as after loading."""
+        self._draws, self._drawn = 0, ()
+
+
+_DRAWN_BY = ("method", "n_neurons", "percentile_lo", "percentile_hi", "noise_share", "seed")
