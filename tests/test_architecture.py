@@ -34,6 +34,7 @@ REGISTRIES = {
     "models/generators": "tests/models/test_generators.py",
     "models/bending/transforms": "tests/models/bending/test_bending_transforms.py",
     "models/rewriting/operations": "tests/models/rewriting/test_rewriting_operations.py",
+    "models/training/inspirations": "tests/models/test_inspirations.py",
     "models/training": "tests/models/test_training.py",
     "models/weights": "tests/test_weights.py",
 }

@@ -19,7 +19,7 @@ from models.checkpoints import io
 from models.generators.style_modulated.config import Config
 from models.generators.stylegan2 import StyleGAN2
 from models.training import data
-from models.training.course import Course, Lesson, axes, coordinates, edge_loss, fold, unfold
+from models.training.course import Axes, Course, Lesson, axes, coordinates, edge_loss, fold, unfold
 from models.training.discriminator import Discriminator
 from models.training.inspirations import family
 from models.training.losses import anchor_loss, discriminator_loss, generator_loss, r1_penalty
@@ -54,21 +54,30 @@ class State:
     step: int = 0  # in this lesson
 
 
-def parent_of(course: Course) -> StyleGAN2:
-    """The network that a course begins with, from the shipped ones. Raises models.checkpoints.Refused."""
+@dataclass(frozen=True)
+class Parent:
+    """The network that a course begins with, and the coordinates in which its w is read."""
+
+    network: StyleGAN2
+    measured: Axes
+
+
+def parent_of(course: Course) -> Parent:
+    """What a course begins with, from the shipped networks. Raises models.checkpoints.Refused; TypeError if it is no
+    StyleGAN2.
+    """
     network = io.load(WEIGHTS / f"{course.parent}.safetensors", course.parent)
     if not isinstance(network, StyleGAN2):
         raise TypeError(f"{course.parent} is no StyleGAN2; a course begins with one")
-    return network
+    return Parent(network, axes(network, family(course.family).DIMENSIONS))
 
 
-def begin(course: Course, parent: StyleGAN2, lesson: int = 0, before: State | None = None, bf16: bool = False) -> State:
+def begin(course: Course, parent: Parent, lesson: int = 0, before: State | None = None, bf16: bool = False) -> State:
     """The state at the start of a lesson; blocks that no lesson has reached yet are the parent's."""
     torch.manual_seed(course.seed + lesson)
-    count = family(course.family).DIMENSIONS
-    size = course.lessons[lesson].resolution
-    shape = {**parent.config, "img_resolution": size, "z_dim": count, "w_dim": count, "mapping_layers": 1}
-    theirs = fold(parent.state_dict(), axes(parent, count))
+    count, size = parent.measured.read.shape[1], course.lessons[lesson].resolution
+    shape = {**parent.network.config, "img_resolution": size, "z_dim": count, "w_dim": count, "mapping_layers": 1}
+    theirs = fold(parent.network.state_dict(), parent.measured)
     generator, average = StyleGAN2(Config(**shape)), StyleGAN2(Config(**shape))
     for network, old in ((generator, before and before.generator), (average, before and before.average)):
         own = network.state_dict()
@@ -97,7 +106,7 @@ def save(state: State, path: Path) -> None:
     beside.replace(path)
 
 
-def resume(course: Course, parent: StyleGAN2, path: Path, bf16: bool = False) -> State:
+def resume(course: Course, parent: Parent, path: Path, bf16: bool = False) -> State:
     """The state that `save` wrote."""
     parts = torch.load(path, weights_only=True)
     state = begin(course, parent, int(parts["lesson"]), bf16=bf16)
@@ -108,10 +117,10 @@ def resume(course: Course, parent: StyleGAN2, path: Path, bf16: bool = False) ->
     return state
 
 
-def draw(course: Course, parent: StyleGAN2, lesson: Lesson, folder: Path, progress: bool = True) -> Bank:
+def draw(course: Course, parent: Parent, lesson: Lesson, folder: Path, progress: bool = True) -> Bank:
     """What seeds 0, 1, ... shall show at the lesson's size, drawn once and kept in `folder`."""
     drawn = family(course.family)
-    p = coordinates(parent, axes(parent, drawn.DIMENSIONS), lesson.pictures)
+    p = coordinates(parent.network, parent.measured, lesson.pictures)
     path = folder / f"drawn-{lesson.resolution}-{lesson.pictures}.npy"
     if not path.exists():
         size = lesson.resolution
@@ -236,13 +245,11 @@ def sheet(state: State, bank: Bank, path: Path) -> None:
 def finished(course: Course, state: State) -> StyleGAN2:
     """The relative: the parent's mapping, and the averaged network reading w again. ValueError before full size."""
     parent = parent_of(course)
-    if state.average.img_resolution != parent.img_resolution:
-        raise ValueError(
-            f"{course.name} has only reached {state.average.img_resolution}x{state.average.img_resolution}"
-        )
-    measured = axes(parent, state.average.w_dim)
-    parent.load_state_dict({**parent.state_dict(), **unfold(state.average.state_dict(), measured)})
-    return parent
+    network, size = parent.network, state.average.img_resolution
+    if size != network.img_resolution:
+        raise ValueError(f"{course.name} has only reached {size}x{size}")
+    network.load_state_dict({**network.state_dict(), **unfold(state.average.state_dict(), parent.measured)})
+    return network
 
 
 def export(course: Course, state: State, out: Path) -> Path:
