@@ -49,7 +49,8 @@ def _compiled(source: Path) -> Path:
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), "g++", "clang++"))), None)
     if compiler is None:
         raise OSError("no C++ compiler; install g++")
-    mark = hashlib.sha256(source.read_bytes() + repr([compiler, FLAGS, _processor()]).encode()).hexdigest()[:24]
+    text = b"".join(part.read_bytes() for part in (source, *sorted(source.parent.glob("*.h"))))
+    mark = hashlib.sha256(text + repr([compiler, FLAGS, _processor()]).encode()).hexdigest()[:24]
     folder = cache_folder("kernels")
     library = folder / f"{source.stem}-{mark}.so"
     if library.is_file():

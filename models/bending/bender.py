@@ -237,8 +237,8 @@ class _Run:
         if self._remembers or (4 * len(channels) >= x.shape[1] and not self.part.transform.together):
             # Bending all and mixing by a weight for each channel is quicker than taking half of them out; and a memory
             # of all stays good for another choice.
-            weights = x.new_zeros(x.shape[1]).index_fill_(0, channels, 1)
-            return mixed(x, self._bend(x), weights * self._amount.to(x.dtype))
+            weights = torch.zeros(x.shape[1], device=x.device).index_fill_(0, channels, 1)
+            return mixed(x, self._bend(x), weights * self._amount)
         part = x[:, channels]
         made = self._bend(part)
         made = made if self._full else torch.lerp(part, made, self._amount.to(x.dtype))

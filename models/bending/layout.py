@@ -1,58 +1,61 @@
-"""Numbers for each channel, or for each pixel, over maps that are channels-last.
+"""Numbers changed one by one, by a number for each channel or for each pixel.
 
-There torch spreads a [C, 1, 1] or an [H, W] over a map twenty times slower than it adds two maps; seen as a table of
-rows it does not.
+On a processor torch spreads a [C, 1, 1] or an [H, W] over a channels-last map twenty times slower than it adds two
+maps; so there it is machine code, where there is any.
 
 Legend: N pictures, C channels, H rows and W columns of pixels.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
-
-def is_last(x: Tensor) -> bool:
-    """Whether x [N, C, H, W] lies channels-last on a processor."""
-    return x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)
+from models.bending import native
+from models.generators import Scalar
 
 
-def rows(x: Tensor) -> Tensor:
-    """x, channels-last, as [N, H, W * C], the same memory."""
-    n, c, h, w = x.shape
-    return x.permute(0, 2, 3, 1).view(n, h, w * c)
+def gated(x: Tensor, limit: Tensor) -> Tensor:
+    """Every number less `limit`, towards 0."""
+    made = native.reshape(x, "gate", limit)
+    return x - torch.maximum(torch.minimum(x, limit), -limit) if made is None else made
 
 
-def maps(made: Tensor, like: Tensor) -> Tensor:
-    """The way back from `rows`."""
-    n, c, h, w = like.shape
-    return made.view(n, h, w, c).permute(0, 3, 1, 2)
+def folded(x: Tensor, threshold: Scalar, depth: Scalar) -> Tensor:
+    """What lies above `threshold` is taken down `depth` times."""
+    made = native.reshape(x, "fold", threshold, depth)
+    return x - (x - threshold).relu_() * depth if made is None else made
+
+
+def scaled_and_moved(x: Tensor, factor: Scalar, numbers: Tensor) -> Tensor:
+    """x times `factor`, and to each map one of `numbers` [N, C]."""
+    made = native.reshape(x, "each", factor, numbers=numbers)
+    return x * factor + numbers[:, :, None, None] if made is None else made
 
 
 def means(x: Tensor) -> Tensor:
     """The mean of each map, [N, C]."""
-    return x.mean((2, 3))
+    stripes = native.average(x, _stripes(x.shape[2]), _stripes(x.shape[3], 1))
+    return x.mean((2, 3)) if stripes is None else stripes.mean((2, 3))
 
 
-def plus_each(x: Tensor, numbers: Tensor) -> Tensor:
-    """x with `numbers` [N, C] added, each to its whole map."""
-    if not is_last(x):
-        return x + numbers[:, :, None, None]
-    return maps(rows(x) + numbers.repeat(1, x.shape[3])[:, None], x)
-
-
-def mixed(x: Tensor, made: Tensor, shares: Tensor) -> Tensor:
-    """x with `shares` [C] of `made` in each channel."""
-    if not (is_last(x) and is_last(made)):
-        return torch.lerp(x, made, shares[:, None, None])
-    return maps(torch.lerp(rows(x), rows(made), shares.repeat(x.shape[3])), x)
+@lru_cache(maxsize=64)
+def _stripes(length: int, most: int = 8) -> tuple[Tensor, Tensor]:
+    """The most equal parts of a length, `most` at most: where they begin and where they end."""
+    count = max(part for part in range(1, most + 1) if length % part == 0)
+    edges = torch.arange(0, length + 1, length // count, dtype=torch.int32)
+    return edges[:-1].clone(), edges[1:].clone()
 
 
 def with_plane(x: Tensor, plane: Tensor) -> Tensor:
     """x with `plane` [H, W] added to every map."""
-    plane = plane.to(x.dtype)
-    if not is_last(x):
-        return x + plane
-    table = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
-    column = plane.reshape(-1, 1).repeat(x.shape[0], 1)
-    return maps(torch.addmm(table, column, torch.ones(1, x.shape[1], dtype=x.dtype)), x)
+    made = native.reshape(x, "plane", numbers=plane.expand(x.shape[2:]))
+    return x + plane.to(x.dtype) if made is None else made
+
+
+def mixed(x: Tensor, made: Tensor, shares: Tensor) -> Tensor:
+    """x with `shares` [C] of `made` in each channel."""
+    mix = native.reshape(x, "mix", numbers=shares, other=made)
+    return torch.lerp(x, made, shares.to(x.dtype)[:, None, None]) if mix is None else mix

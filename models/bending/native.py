@@ -1,6 +1,6 @@
-"""The bends that cost most as machine code: `kernels.cpp`, for maps on a processor.
+"""The bends that cost most as machine code: `fetch.cpp`, `spread.cpp` and `change.cpp`, for maps on a processor.
 
-`Bender` prepares it (three seconds, once on a machine, then a millisecond). Where it is not there (no compiler, maps
+`Bender` prepares them (some seconds, once on a machine, then milliseconds). Where they are not there (no compiler, maps
 on a card, a type it does not know) the functions give None, and the caller goes torch's way to the same result.
 """
 
@@ -10,8 +10,10 @@ import ctypes
 import logging
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,9 +22,16 @@ from models.machine_code import loaded
 
 log = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+SOURCES = {
+    "resample": "fetch.cpp",
+    "average_bins": "fetch.cpp",
+    "extremum": "spread.cpp",
+    "reshape": "change.cpp",
+    "bound": "change.cpp",
+}
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
 RADII = 9
+KINDS = ("gate", "fold", "each", "plane", "mix")
 
 
 class Map(ctypes.Structure):
@@ -64,29 +73,51 @@ class Ellipse(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Shape(ctypes.Structure):
+    """What `reshape` is to do."""
+
+    _fields_ = [
+        ("map", Map), ("kind", ctypes.c_int64), ("a", ctypes.c_float), ("b", ctypes.c_float),
+        ("numbers", ctypes.c_void_p), ("other", ctypes.c_void_p),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Library:
+    """The compiled functions; each takes the address of its job."""
+
+    resample: Callable[[int], None]
+    average_bins: Callable[[int], None]
+    extremum: Callable[[int], None]
+    reshape: Callable[[int], None]
+    bound: Callable[[int, float], None]
+
+
 class Kernels:
-    """The library, once there is one. `prepare` from any thread; one that failed is not tried again."""
+    """The functions, once they are there. `prepare` from any thread; what failed is not tried again."""
 
     def __init__(self) -> None:
-        self.library: ctypes.CDLL | None = None
+        self.library: Library | None = None
         self.problem = ""
         self._lock = threading.Lock()
 
     def prepare(self) -> bool:
-        """Compile and load: whether it can be used; `problem` says why not. Not on the frame path."""
+        """Compile and load: whether they can be used; `problem` says why not. Not on the frame path."""
         with self._lock:
             if self.library is None and not self.problem:
                 try:
-                    library = loaded(SOURCE, "resample")
+                    self.library = Library(**{name: _function(file, name) for name, file in SOURCES.items()})
                 except (OSError, subprocess.SubprocessError) as error:
                     self.problem = str(error)
                     log.info("bends play without their compiled kernels: %s", error)
-                    return False
-                for work in (library.resample, library.average_bins, library.extremum):
-                    work.argtypes, work.restype = [ctypes.c_void_p], None
-                library.bound.argtypes, library.bound.restype = [ctypes.c_void_p, ctypes.c_float], None
-                self.library = library
         return self.library is not None
+
+
+def _function(file: str, name: str) -> Any:
+    function = getattr(loaded(Path(__file__).with_name(file), name), name)
+    function.argtypes = [ctypes.c_void_p, ctypes.c_float] if name == "bound" else [ctypes.c_void_p]
+    function.restype = None
+    return function
 
 
 KERNELS = Kernels()
@@ -140,6 +171,36 @@ def extremum(x: Tensor, widths: Sequence[Sequence[int]], share: float, least: bo
         reach = widths[kind] if kind < len(widths) else ()
         job.reach[kind][:] = [reach[row] if row < len(reach) else -1 for row in range(RADII)]
     KERNELS.library.extremum(ctypes.addressof(job))
+    return made
+
+
+def reshape(
+    x: Tensor,
+    kind: str,
+    a: Tensor | float = 0.0,
+    b: Tensor | float = 0.0,
+    numbers: Tensor | None = None,
+    other: Tensor | None = None,
+) -> Tensor | None:
+    """A map with its numbers changed one by one; None where that cannot be.
+
+    "gate": x less a, towards 0; "fold": what lies above a is taken down b times; "each": x a + `numbers` [N, C];
+    "plane": x + `numbers` [H, W]; "mix": `numbers` [C] of `other` in each channel.
+    """
+    if KERNELS.library is None or not _able(x):
+        return None
+    x = x.contiguous(memory_format=torch.channels_last)
+    made = _empty(x, x.shape[2], x.shape[3])
+    if numbers is not None:
+        numbers = numbers.float()
+        if kind != "plane":  # one for each number of a row
+            numbers = numbers.reshape(-1, 1, x.shape[1]).expand(-1, x.shape[3], -1)
+        numbers = numbers.contiguous()
+    if other is not None:
+        other = other.to(x.dtype).contiguous(memory_format=torch.channels_last)
+    pointers = [0 if given is None else given.data_ptr() for given in (numbers, other)]
+    job = Shape(_map(x, made), KINDS.index(kind), float(a), float(b), *pointers)
+    KERNELS.library.reshape(ctypes.addressof(job))
     return made
 
 

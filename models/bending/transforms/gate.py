@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-import torch
 from torch import Tensor
 
+from models.bending.layout import gated
 from models.bending.warp import scalar
 from models.generators import Scalar
 from models.knobs import Span
@@ -16,5 +16,4 @@ def gate(
     x: Tensor, *, threshold: Annotated[Scalar, Span(0, 4, "", "what is taken off every value, at most to 0")] = 0.0
 ) -> Tensor:
     """Let only strong values pass."""
-    limit = scalar(threshold, x).to(x.dtype)
-    return x - torch.maximum(torch.minimum(x, limit), -limit)
+    return gated(x, scalar(threshold, x).to(x.dtype))

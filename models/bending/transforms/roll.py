@@ -5,7 +5,6 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from models.bending.layout import is_last, maps
 from models.bending.warp import scalar
 from models.generators import Scalar
 from models.knobs import Span
@@ -23,8 +22,8 @@ def roll(
     steps = scalar(steps, x)
     first = torch.arange(count, device=x.device) + steps.floor().long()
     share = (steps - steps.floor()).to(x.dtype)
-    if count <= FEW and is_last(x):  # two numbers a row: quicker than choosing twice and mixing
+    if count <= FEW and x.device.type == "cpu":  # a product of matrices is quicker than choosing twice and mixing
         wires = torch.zeros(count, count, dtype=x.dtype).scatter_(0, (first % count)[None], 1 - share.expand(1, count))
         wires.scatter_add_(0, ((first + 1) % count)[None], share.expand(1, count))
-        return maps(x.permute(0, 2, 3, 1).reshape(-1, count) @ wires, x)
+        return (x.permute(0, 2, 3, 1) @ wires).permute(0, 3, 1, 2)
     return torch.lerp(x[:, first % count], x[:, (first + 1) % count], share)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from torch import Tensor
 
+from models.bending.layout import folded
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -17,4 +18,4 @@ def solarise(
     threshold: Annotated[Scalar, Span(-2, 4, "", "what counts as bright")] = 0.5,
 ) -> Tensor:
     """Fold the bright parts of the maps back."""
-    return x - (x - threshold).relu_() * depth
+    return folded(x, threshold, depth)
