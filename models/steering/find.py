@@ -14,7 +14,8 @@ Legend: D width of w.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from models.bending.clusters import model_hash
 from models.checkpoints import Refused
 from models.latents import Array
 from models.steering.directions import Direction, Directions
+from models.steering.files import known_directions
 
 if TYPE_CHECKING:
     from models.generators import Generator
@@ -78,6 +80,22 @@ def find_directions(
     if progress is not None:
         progress(1.0)
     return Directions(tuple(entries), model_hash(generator), {"samples": samples, "seed": seed})
+
+
+def directions_for(
+    generator: Generator, name: str, folder: Path, shipped: Mapping[str, Path], progress: Progress | None = None
+) -> tuple[Directions | None, str, tuple[str, ...]]:
+    """What a network that was asked for by `name` is steered along: its file's directions (`known_directions`), or,
+    where there is none, GANSpace components found now. With it why there are none, and a line for each refused file.
+
+    For the loader's thread, before the network plays; the hash of its weights and 0.1 s for the shipped model.
+    """
+    if reason := lacks_directions(generator):
+        return None, reason, ()
+    found, refused = known_directions(name, model_hash(generator), folder, shipped)
+    if found is None:
+        found = find_directions(generator, ["ganspace"], progress=progress)
+    return found, "", refused
 
 
 @torch.inference_mode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from models.checkpoints import Refused
 from models.generators import Generator
 from models.steering.directions import Directions
 from models.steering.factors import FACTORS, measure, spearman, study_directions, table
-from models.steering.find import find_directions, principal, style_gram, w_covariance
+from models.steering.find import directions_for, find_directions, principal, style_gram, w_covariance
 from models.steering.sheet import LABEL, direction_sheet
+from models.steering.steer import Steer
 
 
 def samples(network: Generator, count: int, seed: int = 0) -> np.ndarray:  # type: ignore[type-arg]
@@ -94,6 +97,25 @@ def test_what_has_no_directions_is_refused_in_words() -> None:
         find_directions(small(), ["pca"])
     with pytest.raises(Refused, match="at least 2 samples"):
         find_directions(small(), samples=1)
+
+
+def test_a_model_comes_with_its_file_or_with_what_is_found_at_once(tmp_path: Path) -> None:
+    shipped = models.shipped()
+    found, why, refused = directions_for(models.load("first-light"), "first-light", tmp_path, shipped)
+    assert found is not None
+    assert (found.entries[0].name, why, refused) == ("gold", "", ())
+    network = small(4)
+    found, why, refused = directions_for(network, "first-light", tmp_path, shipped)  # the file is another network's
+    assert found is not None
+    assert [entry.name for entry in found.entries[:2]] == ["ganspace 1", "ganspace 2"]
+    assert (why, len(refused)) == ("", 1)
+    assert "found in another model" in refused[0]
+    found, why, refused = directions_for(models.load("cppn"), "cppn", tmp_path, shipped)
+    assert (found, refused) == (None, ())
+    steer = Steer(lambda z: z, np.zeros(8), 8, 5, found, why)
+    w = np.ones((5, 8))
+    assert steer.apply(w, {"2.amount": 1.0}) is w
+    assert steer.muted == ("steer.2: cppn has no mapping network: every direction of its w is like every other",)
 
 
 def test_the_sheet_has_a_row_for_each_and_the_middle_is_home() -> None:
