@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 import models
+from models.blending.rows import blend_knobs
+from models.rewriting import glitch
+from models.steering.steer import steer_knobs
 from perform.audio.ear import Ear, listen_knobs, open_ear
 from perform.control.keyboard import Keyboard, help_lines, show_knobs
 from perform.control.lfo import Lfos, lfo_knobs
@@ -33,7 +36,7 @@ from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.pose import label_knobs, pose_knobs
 from perform.engine.problems import Problems, UserError
-from perform.engine.rig import bend_knobs
+from perform.engine.rig import bend_knobs, relative_knobs
 from perform.engine.signals import Signals, Source
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
@@ -88,6 +91,9 @@ def tree() -> Parameters:
     parameters.add("pose", pose_knobs())
     parameters.add("label", label_knobs())
     parameters.add("bend", bend_knobs())
+    parameters.add("blend", (*blend_knobs(), *relative_knobs()))
+    parameters.add("rewrite", glitch.KNOBS)
+    parameters.add("steer", steer_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
         parameters.add(f"shader.{shader}", knobs)
     parameters.add("output", output_knobs())

@@ -15,6 +15,7 @@ from models.forms import compile_form, load_cached
 
 if TYPE_CHECKING:
     from models.forms.form import Form
+    from models.forms.mixing import Mixture
     from models.generators import Generator
 
 
@@ -24,6 +25,7 @@ class Shelf:
     def __init__(self, generator: Generator, dtype: str = "float32") -> None:
         self._generator, self._dtype = generator, dtype
         self._forms: tuple[Form, ...] = ()
+        self._mixture: Mixture | None = None
 
     def best(self, active: Collection[str]) -> Form | None:
         """The form with the fewest cuts that has one at each active layer; None: play eagerly. Microseconds."""
@@ -57,5 +59,13 @@ class Shelf:
         self._put(form)
         return form
 
+    def follow(self, mixture: Mixture | None) -> None:
+        """See `models.forms.form.Form.follow`, for all forms here and those that come."""
+        self._mixture = mixture
+        for form in self._forms:
+            form.follow(mixture)
+
     def _put(self, form: Form) -> None:
+        if self._mixture is not None:
+            form.follow(self._mixture)
         self._forms = (*(one for one in self._forms if one.cuts != form.cuts), form)

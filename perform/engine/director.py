@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from models.knobs import Knob, choice, text, trigger
+from models.rewriting.glitch import History
 from perform.engine import preset as presets
 from perform.engine.clock import Clock
 from perform.engine.crossfade import Crossfade
 from perform.engine.loader import Arrival
-from perform.engine.parameters import Parameters
+from perform.engine.parameters import Parameters, Part
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
 from perform.engine.rig import NOTHING, Rig, changed, rig_knobs
@@ -40,6 +43,7 @@ class Played(Protocol):
     parameters: Parameters
     patch: Patch
     signals: Signals
+    history: History
 
 
 def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, ...]:
@@ -48,9 +52,7 @@ def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, .
         choice("preset", tuple(names), names[0], "which preset plays"),
         choice("model", tuple(models), models[0], "which model plays"),
         text("model.load", "bring in a model by its name or its file, over deck.fade beats"),
-        Knob(
-            "divergence", 1.0, 0.0, 1.0, "", "how far bend, blend, rewrite and decode go; 0 is the trained network"
-        ),
+        Knob("divergence", 1.0, 0.0, 1.0, "", "how far bend, blend, rewrite and decode go; 0 is the trained network"),
         trigger("show.save", "write what is playing as a new preset into your own folder"),
     )
 
@@ -98,7 +100,7 @@ class Director:
     def play(self, path: Path) -> None:
         """Change to the preset in a file. Raises UserError, with everything as it was, where the file is not right."""
         preset, parameters = presets.read(path), self._engine.parameters
-        rig = presets.rig(preset, path.name)
+        rig, glitches = presets.rig(preset, path.name), presets.glitches(preset, path.name)
         knobs = tuple(rig_knobs(rig))
         trial = parameters.trial(knobs)
         numbers = presets.checked(preset, trial, self._shaders, path.name)
@@ -107,6 +109,7 @@ class Director:
         self.playing, self.name, self._numbers = preset, path.stem, numbers
         self._engine.patch = patch
         self._order(preset.shaders)
+        self._engine.history.recall(glitches)
         self.settle()
         self._files[path.stem] = path
         names = parameters.knob("preset").choices
@@ -158,7 +161,7 @@ class Director:
                 self._models.load(word, 0)
             case "deck.b.load":
                 self._models.load(word, 1)
-            case _ if name.startswith("bend."):
+            case _ if name.startswith(("bend.", "blend.")):
                 self._rerig(name, word)
 
     def _rerig(self, name: str, word: str) -> None:
@@ -202,6 +205,21 @@ class Director:
                 self._shake()
             case "show.save":
                 self._save()
+            case "rewrite.keep" | "rewrite.undo" | "rewrite.home":
+                self._rewrite(name.removeprefix("rewrite."))
+
+    def _rewrite(self, what: str) -> None:
+        """The buttons of rewriting; a kept glitch is a few numbers in the preset that `show.save` writes."""
+        history = self._engine.history
+        values = Part(self._engine.parameters.play(np.zeros(0)), "rewrite.")
+        match what:
+            case "keep":
+                self._say(f"kept: {len(history.kept)} glitches" if history.keep(values) else "no glitch to keep")
+            case "undo":
+                self._say("one glitch less" if history.undo(values) else "no glitch to take back")
+            case "home":
+                history.home(values)
+                self._say("no glitches")
 
     def _count(self, parameters: Parameters) -> None:
         """`show.preset` calls presets by their number, from 1."""
@@ -267,7 +285,9 @@ class Director:
             model=self._model,
             shaders=self.playing.shaders,
             values=presets.nested(values),
+            relatives=self._rig.relatives,
             bends=presets.tables(self._rig),
+            rewrites=tuple(one.as_data() for one in self._engine.history.kept),
             routes=self.playing.routes,
         )
         try:

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from models.rewriting.glitch import Glitch
 from perform.engine.clock import Tick
 from perform.engine.parameters import Values
 
@@ -16,13 +17,14 @@ T = TypeVar("T")
 class Request:
     """What the generator is asked for: the values of one tick, and how far the walk has come (in landmarks).
 
-    `serial` counts requests, so that a frame tells which hands it answers.
+    `serial` counts requests, so that a frame tells which hands it answers. `glitches` are what is rewritten.
     """
 
     tick: Tick
     values: Values
     position: float
     serial: int = 0
+    glitches: tuple[Glitch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

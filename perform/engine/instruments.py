@@ -6,36 +6,203 @@ gives w, and bend and decode work at their layers of the forward pass. `divergen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from models.bending.bender import Bender, LayerTap
-from perform.engine.parameters import Values
-from perform.engine.rig import Rig
+from models.blending import Unmixable
+from models.blending.blend import Blend
+from models.blending.mapping import mixture
+from models.blending.relatives import Relative, read
+from models.checkpoints import Refused
+from models.generators import Generator
+from models.resident import Resident, Stage
+from models.rewriting.rewriter import Rewriter
+from models.steering.steer import Steer
+from perform.engine.parameters import Part, Values
+from perform.engine.rig import NOTHING, Rig
+from perform.engine.walk import Array, Walker
 
 if TYPE_CHECKING:
-    from models.bending.clusters import Clusters
-    from models.generators import Generator
+    from torch import Tensor
 
-NONE: Mapping[str, LayerTap] = {}
+    from models.bending.clusters import Clusters
+    from models.rewriting.glitch import Glitch
+    from models.steering.directions import Directions
+
+Taps = Mapping[str, LayerTap]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is known of a network beside its weights: looked up, or worked out, off the show's threads.
+
+    `words` are lines about what was found and cannot be used.
+    """
+
+    clusters: Clusters | None = None
+    directions: Directions | None = None
+    words: tuple[str, ...] = ()
+
+
+class Idle:
+    """The stage of weights that does nothing: stands where there is no blend."""
+
+    def marks(self) -> Mapping[str, Hashable]:
+        """None."""
+        return {}
+
+    def write(self, name: str, before: Tensor, out: Tensor) -> None:
+        """Never called."""
 
 
 class Instruments:
-    """A rig at work on one network.
+    """All that is done to one network. `muted` says, a line each, what cannot be; `cuts` are the layers with taps.
 
-    `muted` says, a line each, what of the rig this network cannot play; `cuts` are the layers that may have taps.
+    `map_z(z, maps)` takes z `[K, D]` to w through `maps` (z, label -> w), or through the network's own for None.
     """
 
-    def __init__(self, generator: Generator, rig: Rig, clusters: Clusters | None = None) -> None:
-        self.rig = rig
-        self._bender = Bender(rig.slots, generator, clusters)
-        self._bends = [(f"bend.{knob.name}", knob.default) for knob in self._bender.knobs]
-        self.muted: tuple[str, ...] = self._bender.muted
-        self.cuts: tuple[str, ...] = self._bender.cuts
+    def __init__(
+        self,
+        generator: Generator,
+        name: str,
+        map_z: Callable[..., Array],
+        rig: Rig = NOTHING,
+        found: Found | None = None,
+    ) -> None:
+        self._generator, self._name, self._map = generator, name, map_z
+        self._resident = Resident(generator)
+        self._rewriter = Rewriter(generator, self._resident)
+        self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
+        self.know(found or Found())
+        self._rigged = self._playing = self._with(rig)
 
-    def taps(self, values: Values, dt: float) -> Mapping[str, LayerTap]:
-        """What happens at which layers in this frame. Generator's thread."""
-        if not self._bends:
-            return NONE
-        asked = [values.get(name, default) for name, default in self._bends]
-        return self._bender.frame(asked, dt, values.get("divergence", 1.0))
+    @property
+    def rig(self) -> Rig:
+        """What plays."""
+        return self._rigged.rig
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """The layers at which something may be done."""
+        return self._rigged.bender.cuts
+
+    @property
+    def blend(self) -> Blend | None:
+        """The mixture of parents, if there are any."""
+        return self._rigged.blend
+
+    @property
+    def muted(self) -> tuple[str, ...]:
+        """What this network cannot play, a line each."""
+        return (*self._rigged.words, *self._rewriter.muted, *self._steer.muted, *self.found.words)
+
+    def know(self, found: Found) -> None:
+        """Take in what was found out about the network. Loader's or compiler's thread."""
+        self.found = found
+        generator = self._generator
+        self._steer = Steer(self._map, self._mean, generator.z_dim, generator.num_ws, found.directions)
+
+    def equip(self, rig: Rig) -> None:
+        """Another rig, from the next frame on. Loader's thread: it may read models to blend with."""
+        self._rigged = self._with(rig)
+
+    def _with(self, rig: Rig) -> _Rigged:
+        bender = Bender(rig.slots, self._generator, self.found.clusters)
+        words = list(bender.muted)
+        before = getattr(self, "_rigged", None)
+        if before is not None and before.rig.relatives == rig.relatives:
+            return _Rigged(rig, bender, before.blend, before.walkers, before.donor, (*words, *before.kin), before.kin)
+        blend, donor, kin = self._related(rig)
+        walkers: tuple[Walker, ...] = ()
+        if blend is not None:
+            maps, generator = blend.mappings, self._generator
+            walkers = tuple(
+                Walker(partial(self._map, maps=partial(maps.map, k)), maps.w_avgs[k], generator.z_dim, generator.num_ws)
+                for k in range(len(maps))
+            )
+        return _Rigged(rig, bender, blend, walkers, donor, (*words, *kin), kin)
+
+    def _related(self, rig: Rig) -> tuple[Blend | None, Mapping[str, Tensor] | None, tuple[str, ...]]:
+        """The blend of a rig, the tensors for splices, and words. What cannot be had is the network itself."""
+        if not any(rig.relatives):
+            return None, None, ()
+        home = {name: self._resident.home(name) for name in self._resident.names}
+        relatives, words = [], []
+        for name in rig.relatives:
+            one = Relative(self._name, home)
+            if name:
+                try:
+                    one = read(name)
+                    Blend(self._resident, self._generator, [one], self._name)
+                except (Refused, Unmixable, ValueError, OSError) as error:
+                    words.append(f"blend: {error}")
+                    one = Relative(self._name, home)
+            relatives.append(one)
+        blend = Blend(self._resident, self._generator, relatives, self._name)
+        words += [*blend.warnings, *blend.muted]
+        return blend, relatives[0].tensors, tuple(words)
+
+    # -- the generator's thread
+
+    def weights(self, values: Values, glitches: Sequence[Glitch]) -> None:
+        """Bring the weights to what is played: blend, then rewrite. Microseconds where nothing moved."""
+        rigged, divergence = self._rigged, values.get("divergence", 1.0)
+        if rigged is not self._playing:
+            self._playing = rigged
+            try:
+                self._rewriter.splice_from(rigged.donor)
+            except ValueError:  # of another shape: said by the blend
+                self._rewriter.splice_from(None)
+        if rigged.blend is not None:
+            rigged.blend.frame(Part(values, "blend."), divergence)
+        self._rewriter.frame(glitches, divergence)
+        self._resident.update(rigged.stages(self._rewriter))
+
+    def w(self, walker: Walker, values: Values, position: float) -> Array:
+        """The latent of this frame `[L, D]`: the walk, of all parents where they are mixed, then the steering."""
+        rigged = self._rigged
+        shares = rigged.blend.mapping if rigged.blend is not None else (1.0,)
+        if shares[0] == 1.0:
+            w = walker.w(values, position)
+        else:
+            w = mixture(shares, lambda k: rigged.walkers[k].w(values, position))
+        return self._steer.apply(
+            w, Part(values, "steer."), truncation_psi=values["walk.truncation_psi"],
+            truncation_cutoff=int(values["walk.truncation_cutoff"]),
+        )  # fmt: skip
+
+    def taps(self, values: Values, dt: float) -> Taps:
+        """What happens at which layers in this frame."""
+        rigged = self._rigged
+        if not rigged.names:
+            return {}
+        asked = [values.get(name, default) for name, default in rigged.names]
+        return rigged.bender.frame(asked, dt, values.get("divergence", 1.0))
+
+    def forget(self) -> None:
+        """The label has changed: all ways from z to w are made anew."""
+        self._steer.forget()
+        for walker in self._rigged.walkers:
+            walker.forget()
+
+
+class _Rigged:
+    """A rig with what was made for it."""
+
+    def __init__(
+        self, rig: Rig, bender: Bender, blend: Blend | None, walkers: tuple[Walker, ...],
+        donor: Mapping[str, Tensor] | None, words: tuple[str, ...], kin: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        self.rig, self.bender, self.blend, self.walkers, self.donor = rig, bender, blend, walkers, donor
+        self.words, self.kin = words, kin
+        self.names = [(f"bend.{knob.name}", knob.default) for knob in bender.knobs]
+        self._first: Stage = Idle() if blend is None else blend
+
+    def stages(self, rewriter: Rewriter) -> Sequence[Stage]:
+        """Parents -> blend -> rewrite."""
+        return (self._first, rewriter)

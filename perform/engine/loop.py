@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from models.rewriting.glitch import History
 from perform.engine.beat import BeatClock, wish_of
 from perform.engine.clock import Clock, Tick, sleep
 from perform.engine.frame import Frame, Request
 from perform.engine.latency import Gauge, LatencyMeter
-from perform.engine.parameters import Parameters, Values
+from perform.engine.parameters import Parameters, Part, Values
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, ShowStopped, UserError
 from perform.engine.signals import Event, Signals, Source
@@ -64,6 +65,7 @@ class Engine:
         self.beat = BeatClock(problems)
         self.patch = Patch((), parameters)
         self.traveller = Traveller()
+        self.history = History()
         self.latency = LatencyMeter()
         self.frame_times = Gauge(1024)
         self.own_time = Gauge(1024)
@@ -109,7 +111,8 @@ class Engine:
         if values.flag("freeze"):
             self.latency.forget()
         elif moved or not only_hands:
-            self.worker.ask(Request(tick, values, position, self.serial))
+            glitches = self.history.sounding(Part(values, "rewrite."))
+            self.worker.ask(Request(tick, values, position, self.serial, glitches))
         return values
 
     def touch(self, events: Sequence[Event]) -> bool:

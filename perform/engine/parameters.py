@@ -72,6 +72,32 @@ class Values:
             yield name, float(self._array[place])
 
 
+class Part(Mapping[str, float]):
+    """The values of one part of the tree by their short names: `alpha` for `blend.alpha`. A view, nothing is copied."""
+
+    __slots__ = ("_prefix", "_values")
+
+    def __init__(self, values: Values, prefix: str) -> None:
+        self._values, self._prefix = values, prefix
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[self._prefix + name]
+
+    def get(self, name: str, default: float = 0.0) -> float:  # type: ignore[override]
+        """The value, or `default` where the tree has none."""
+        return self._values.get(self._prefix + name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return self._prefix + str(name) in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        length = len(self._prefix)
+        return (name[length:] for name, _ in self._values.items() if name.startswith(self._prefix))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class Parameters:
     """The tree: knobs by full name, their base values, and the buttons that fired. Main thread only.
 

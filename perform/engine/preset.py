@@ -17,6 +17,12 @@
     amount = 0.8
     knobs = {angle = 30.0}
 
+    relatives = ["ink"]                                  # models to blend with; above the tables, with `model`
+
+    [[rewrites]]                                        # glitches of the weights that are kept
+    op = "reconnect"
+    seed = 7
+
     [[routes]]
     signal = "audio.low"
     to = "walk.truncation_psi"
@@ -45,11 +51,12 @@ import msgspec
 import tomli_w
 
 from models.bending.slots import Features
+from models.rewriting.glitch import MOST_KEPT, Glitch, glitch_of
 from perform.engine import assets
 from perform.engine.parameters import Parameters, nearest
 from perform.engine.patch import Curve, Quantise, Route
 from perform.engine.problems import UserError
-from perform.engine.rig import Rig, slot
+from perform.engine.rig import MODELS, Rig, slot
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=600.0)]
 
@@ -90,7 +97,9 @@ class Preset(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defau
     model: str = "first-light"
     shaders: tuple[str, ...] = ()
     values: dict[str, Any] = {}
+    relatives: tuple[str, ...] = ()
     bends: tuple[BendTable, ...] = ()
+    rewrites: tuple[dict[str, Any], ...] = ()
     routes: tuple[RouteTable, ...] = ()
 
 
@@ -237,7 +246,19 @@ def rig(preset: Preset, where: str) -> Rig:
     names = [one.name for one in slots]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f'{where}: two slots are called "{twice[0]}"; each needs a name of its own')
-    return Rig(tuple(slots))
+    if len(preset.relatives) >= MODELS:
+        raise UserError(f"{where}: {len(preset.relatives)} relatives; a blend has at most {MODELS - 1}")
+    return Rig(tuple(slots), preset.relatives)
+
+
+def glitches(preset: Preset, where: str) -> tuple[Glitch, ...]:
+    """What is rewritten from the start. Raises UserError that names `where` and what is wrong."""
+    if len(preset.rewrites) > MOST_KEPT:
+        raise UserError(f"{where}: {len(preset.rewrites)} rewrites; at most {MOST_KEPT} can be kept")
+    try:
+        return tuple(glitch_of(table) for table in preset.rewrites)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{where}: in [[rewrites]], {error}") from error
 
 
 def tables(rig: Rig) -> tuple[BendTable, ...]:

@@ -9,19 +9,18 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
 
 import numpy as np
 import torch
 
-from models.bending.bender import LayerTap
 from models.forms.shelf import Shelf
 from models.generators import Generator, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
-from perform.engine.instruments import Instruments
+from perform.engine.instruments import Instruments, Taps
 from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.rig import NOTHING, Rig
@@ -50,7 +49,6 @@ class Moving:
         return cls(w, vector[-11], vector[-10], vector[-9:].view(3, 3))
 
 
-Taps = Mapping[str, LayerTap]
 Synthesize = Callable[[Moving, Taps], torch.Tensor]
 
 
@@ -79,7 +77,7 @@ class Deck:
         self._dtype, self.manner = "float32", "eager float32"
         self._shelf: Shelf | None = None
         self._time = 0.0
-        self._instruments = Instruments(generator, rig or NOTHING)
+        self._instruments = Instruments(generator, name, self._map, rig or NOTHING)
         self._brings_code = hasattr(generator, "prepare")
         if hasattr(generator, "prepare"):
             generator.prepare()
@@ -100,7 +98,9 @@ class Deck:
     def equip(self, rig: Rig) -> None:
         """Another rig, from the next frame on. Loader's thread."""
         if rig != self._instruments.rig:
-            self._instruments = Instruments(self._generator, rig)
+            self._instruments.equip(rig)
+            if self._shelf is not None:
+                self._shelf.follow(self._instruments.blend)
             if self._device.type == "cuda" and self._dtype != "float32":
                 self._capture()
         self._recall()
@@ -113,6 +113,7 @@ class Deck:
             self._capture()
         elif not self._brings_code and self._device.type == "cpu":
             self._shelf = Shelf(generator, self._dtype)
+            self._shelf.follow(self._instruments.blend)
             self._recall()
 
     def _capture(self) -> None:
@@ -153,9 +154,11 @@ class Deck:
             if not np.array_equal(wanted, self._label):
                 self._label = wanted
                 self._walker.forget()
+                self._instruments.forget()
+        self._instruments.weights(values, request.glitches)
         staging = self._stagings[request.serial % len(self._stagings)]
         numbers = staging.numpy()
-        numbers[:-11] = self._walker.w(values, request.position).ravel()
+        numbers[:-11] = self._instruments.w(self._walker, values, request.position).ravel()
         numbers[-11], numbers[-10] = values["walk.noise_strength"], values["pose.anchor"]
         pose = tuple(values[name] for name in POSE)
         if pose != self._pose:
@@ -170,7 +173,10 @@ class Deck:
         return self._synthesize(self._moving, self._instruments.taps(values, dt))
 
     @torch.inference_mode()
-    def _map(self, z: Array) -> Array:
+    def _map(self, z: Array, maps: Callable[[Array, Array | None], Array] | None = None) -> Array:
+        """z `[K, D]` with the label to w `[K, D]`, through `maps` where one is given."""
+        if maps is not None:
+            return maps(z, np.repeat(self._label[None], len(z), 0) if len(self._label) else None)
         ready = torch.from_numpy(z).to(self._device, torch.float32)
         c = None
         if len(self._label):

@@ -16,6 +16,7 @@ from models.knobs import Knob, text
 from perform.engine.parameters import nearest
 from perform.engine.problems import UserError
 
+MODELS = 8  # in a blend, as models.blending.rows has it
 KINDS = ("all", "random", "cluster")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _WORDS = {
@@ -27,7 +28,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """The slots of network bending in their order, and the models to blend with, by name or file."""
+    """The slots of network bending in their order, and the models to blend with, by name or file.
+
+    The first of `relatives` is model 2 of the blend; "" is a place that nobody has.
+    """
 
     slots: tuple[Slot, ...] = ()
     relatives: tuple[str, ...] = field(default=())
@@ -71,8 +75,14 @@ def bend_knobs() -> tuple[Knob, ...]:
     )
 
 
+def relative_knobs() -> tuple[Knob, ...]:
+    """How models come into a blend, for the tree under `blend`; model 1 is the one on the deck."""
+    return tuple(text(f"model.{k}.load", f"model {k} of the blend, by name or file") for k in range(2, MODELS + 1))
+
+
 def changed(rig: Rig, name: str, word: str) -> Rig:
-    """The rig after somebody said `word` to `bend.add`, `bend.remove` or `bend.<slot>.<layer|transform|features>`.
+    """The rig after somebody said `word` to `bend.add`, `bend.remove`, `bend.<slot>.<layer|transform|features>` or
+    `blend.model.<k>.load`.
 
     Raises UserError where that cannot be done.
     """
@@ -82,6 +92,12 @@ def changed(rig: Rig, name: str, word: str) -> Rig:
         case ["bend", "remove"]:
             _find(rig.slots, word)
             return replace(rig, slots=tuple(one for one in rig.slots if one.name != word))
+        case ["blend", "model", number, "load"]:
+            places = [*rig.relatives, *[""] * MODELS][: MODELS - 1]
+            places[int(number) - 2] = word
+            while places and not places[-1]:
+                places.pop()
+            return replace(rig, relatives=tuple(places))
         case ["bend", which, part] if part in _WORDS:
             old = _find(rig.slots, which)
             if part == "features":

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.knobs import Knob, text, trigger
+from models.rewriting.glitch import KNOBS, Glitch, History
 from perform.engine import preset as presets
 from perform.engine.clock import FixedClock
 from perform.engine.director import Director, director_knobs
@@ -12,7 +13,7 @@ from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems, UserError
-from perform.engine.rig import Rig
+from perform.engine.rig import Rig, relative_knobs
 from perform.engine.signals import Signals
 
 ONE = 'name = "One"\nmodel = "cppn"\nshaders = ["echo"]\n[values.walk]\nspeed = 1.0\n'
@@ -25,6 +26,7 @@ class Engine:
         self.parameters = parameters
         self.signals = Signals()
         self.patch = Patch((), parameters)
+        self.history = History()
 
 
 class Shelf:
@@ -358,3 +360,40 @@ def test_a_wrong_slot_is_named_and_changes_nothing(
     for word in words:
         assert word in str(refused.value)
     assert (desk.director.name, parameters.names()) == ("one", before)
+
+
+def test_relatives_come_into_the_blend_by_name(desk: Desk, tmp_path: Path) -> None:
+    parameters = desk.engine.parameters
+    parameters.add("blend", relative_knobs())
+    bent(desk, tmp_path, BENT.replace("[values", 'relatives = ["ink"]\n[values', 1))
+    assert desk.shelf.rigs[-1].relatives == ("ink",)
+    for name, word, expected in (
+        ("blend.model.4.load", "moss", ("ink", "", "moss")),
+        ("blend.model.2.load", "", ("", "", "moss")),
+        ("blend.model.4.load", "", ()),
+    ):
+        parameters.set(name, word)
+        desk.director.step([])
+        assert desk.shelf.rigs[-1].relatives == expected
+        assert len(desk.shelf.rigs[-1].slots) == 1
+
+
+def test_glitches_are_kept_taken_back_and_saved(desk: Desk, tmp_path: Path) -> None:
+    parameters, history = desk.engine.parameters, desk.engine.history
+    parameters.add("rewrite", KNOBS)
+    bent(desk, tmp_path, BENT + '[[rewrites]]\nop = "delete"\nseed = 4\n')
+    assert history.kept == (Glitch("delete", seed=4),)
+    parameters.set("rewrite.strength", 0.5)
+    desk.press("rewrite.keep")
+    assert history.kept[1:] == (Glitch(strength=0.5),)
+    desk.press("show.save")
+    saved = presets.read(tmp_path / "presets" / "bent.toml")
+    assert presets.glitches(saved, "bent") == history.kept
+    desk.press("rewrite.undo")
+    assert len(history.kept) == 1
+    desk.press("rewrite.home")
+    assert history.kept == ()
+    for wrong, words in (('op = "delate"', "delate"), ("percent_change = 400", "percent_change"), ("sed = 1", "sed")):
+        (tmp_path / "wrong.toml").write_text(BENT + f"[[rewrites]]\n{wrong}\n")
+        with pytest.raises(UserError, match=rf"wrong.toml: .*{words}"):
+            desk.director.play(tmp_path / "wrong.toml")
