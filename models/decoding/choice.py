@@ -9,10 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-METHODS = ("regular", "low-active", "random", "noisy")
-REGULAR, LOW_ACTIVE, RANDOM, NOISY = range(4)
-MOST = 20  # neurons of an idea
-
 
 def low_active(rates: Tensor, lo: float = 1.0, hi: float = 15.0) -> Tensor:
     """rates [C] 0..1 -> [C] bool: ever active, and between the percentiles `lo` and `hi` of those that ever are.

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from models import sheets
-from models.decoding.choice import METHODS
 from models.decoding.decoder import Decoder
+from models.decoding.played import METHODS
 from models.decoding.statistics import Statistics
 from models.generators import Generator
 from models.latents import landmark

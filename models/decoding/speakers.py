@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from models.decoding.choice import LOW_ACTIVE, MOST, NOISY, drawn, idea, low_active
+from models.decoding.choice import drawn, idea, low_active
+from models.decoding.played import LOW_ACTIVE, MOST, NOISY
 from models.decoding.statistics import Activity
 
 SIDE = 32  # a map's mean and strength are taken from about SIDE x SIDE of its points

@@ -10,8 +10,9 @@ import torch
 from decoding_tools import known, latent, small
 from torch import Tensor
 
-from models.decoding.choice import METHODS, low_active
-from models.decoding.decoder import Decoder, knobs
+from models.decoding.choice import low_active
+from models.decoding.decoder import Decoder
+from models.decoding.played import METHODS, knobs
 from models.decoding.sheet import decode_sheet
 from models.generators import Generator
 
