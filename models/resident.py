@@ -146,9 +146,9 @@ class Resident:
         nothing: Mapping[str, Hashable] = {}
         for new, old in zip_longest(asked, self._asked, fillvalue=nothing):
             if new != old:
-                names = [name for name, mark in new.items() if old.get(name, self) != mark]
-                names += [name for name in old if name not in new]
-                changed.update((name, None) for name in names if name in self._live)
+                names = [name for name, mark in new.items() if old.get(name, self) != mark and name in self._live]
+                names += [name for name in old if name not in new and name in self._live]
+                changed |= dict.fromkeys(names)
         return changed
 
     def _write_home(
@@ -187,7 +187,7 @@ class Resident:
 
     def _lay_out(self) -> None:
         """Move the floats into one block; the tensors stay the same objects."""
-        floats = {name: t for name, t in self._live.items() if t.dtype == torch.float32 and _dense(t)}
+        floats = {name: t for name, t in self._live.items() if t.dtype == torch.float32 and dense(t.shape, t.stride())}
         # Buffers last: they are mostly the same in relatives, and what is mixed is then one stretch.
         floats = dict(sorted(floats.items(), key=lambda named: not isinstance(named[1], torch.nn.Parameter)))
         size = 0
@@ -207,11 +207,11 @@ class Resident:
         return tensor.detach().clone()
 
 
-def _dense(t: Tensor) -> bool:
-    """Whether the tensor fills as much memory as it has numbers, in whatever order of dimensions."""
+def dense(shape: Sequence[int], stride: Sequence[int]) -> bool:
+    """Whether such a tensor fills as much memory as it has numbers, in whatever order of dimensions."""
     expected = 1
-    for stride, size in sorted(zip(t.stride(), t.shape, strict=True)):
-        if size != 1 and stride != expected:
+    for step, size in sorted(zip(stride, shape, strict=True)):
+        if size != 1 and step != expected:
             return False
         expected *= size
     return True

@@ -35,6 +35,7 @@ class Blend:
 
     Made on the loader's thread: raises Unmixable for a parent of another shape, ValueError for none or too many. All
     else belongs to the generator's thread. `warnings` are words about strangers, `muted` about what cannot be mixed.
+    `mixed` is what forms follow (`models.forms.mixing`).
     `mapping` are the shares of the mapping, for `models.blending.mapping.mixture`; `mappings` does the mapping.
     """
 
@@ -50,15 +51,18 @@ class Blend:
         self.warnings: tuple[str, ...] = tuple(word for _, word in found if word)
         self.names: tuple[str, ...] = (own.name, *(one.name for one in relatives))
         self._parents = Parents(resident, [own, *relatives])
-        self.mappings = Mappings(generator, [self._parents.tensors(k) for k in range(len(self.names))])
+        self.mappings = Mappings(generator, self._parents.tensors)
         self._cells = Cells(generator)
         self._mixed = [(name, self._cells.of[name]) for name in self._parents.differing]
         self._serial = next(SERIALS)
-        self._rest, self._moving = b"", (0.0, 1.0)  # what was played last
-        self._now = rows.played(rows.numbers({}))
-        self._goal = rows.mixture(self._now, self._cells.depth, len(self.names))
-        self._reach = rows.reach(self._now, self._cells.depth)
+        self._given: tuple[float, ...] = ()  # what was played last
+        self._divergence = 1.0
+        self._away = False  # whether it was ever away from home: then coming home is a mixture like others
+        self._even: tuple[float, Row] | None = None  # reach and goal where they are the same for all layers
+        self._play(rows.played(rows.numbers({})))
         self._marks: dict[str, Mark] = {}
+        self.mixed: dict[str, tuple[int, Mark]] = {}
+        self._live = {name: resident.live(name) for name in resident.names}
         self.mapping: Row = (1.0, *(0.0 for _ in relatives))
 
     def frame(self, values: Mapping[str, float], divergence: float = 1.0) -> None:
@@ -67,30 +71,56 @@ class Blend:
         What is no number becomes its default, what is outside its span the nearest inside. `divergence` 0..1 scales
         alpha: at 0 the network is at home.
         """
-        given = rows.numbers(values)
-        rest = given[1:].tobytes()  # alpha, the first, is what moves most
-        if rest != self._rest:
-            self._rest, self._now = rest, rows.played(given)
-            self._goal = rows.mixture(self._now, self._cells.depth, len(self.names))
-            self._reach = rows.reach(self._now, self._cells.depth)
-        elif (given[0], divergence) == self._moving:
+        given = rows.listed(values)
+        if given != self._given:
+            if given[1:] != self._given[1:]:  # alpha, the first, is what moves most
+                self._play(rows.played(rows.numbers(values)))
+            self._given = given
+        elif divergence == self._divergence:
             return
-        self._moving = (float(given[0]), divergence)
-        self._settle(rows.matrix(self._moving[0], self._goal, self._reach, divergence), self._now, divergence)
+        self._divergence = divergence
+        alpha = rows.ALPHA.fit(given[0])
+        if self._even is not None:
+            self._settle_all(rows.between(alpha * rows.share(divergence) * self._even[0], self._even[1]))
+        else:
+            self._settle(rows.matrix(alpha, self._goal, self._reach, divergence), self._now, divergence)
 
     def mix(self, matrix: Sequence[Sequence[float]]) -> None:
         """Any matrix [layers, models] in place of `frame`'s; rows are normalised. ValueError for another size."""
-        self._rest = b""
+        self._given = ()
         layers = rows.check(matrix, len(self._cells.layers), len(self.names))
         self._settle(layers, rows.played(rows.numbers({})), 1.0)
+
+    def _play(self, now: rows.Played) -> None:
+        """Work out what does not depend on alpha."""
+        self._now = now
+        self._goal = goal = rows.mixture(now, self._cells.depth, len(self.names))
+        self._reach = reach = rows.reach(now, self._cells.depth)
+        together = now.mapping == now.torgb == now.noise == "mixed" and not now.norm_match
+        even = together and (goal == goal[0]).all() and (reach == reach[0]).all()
+        self._even = (float(reach[0]), tuple(goal[0].tolist())) if even else None
 
     def _settle(self, layers: rows.Array, now: rows.Played, divergence: float) -> None:
         shares, mapping = self._cells.rows(layers, now, divergence)
         self.mapping = tuple(mapping.tolist())
-        kinds = [tuple(row) for row in shares.tolist()]
-        # At an end there is nothing to match: it is the parent itself.
-        marks = [None if row[0] == 1.0 else (self._serial, row, now.norm_match and max(row) < 1.0) for row in kinds]
-        self._marks = {name: mark for name, cell in self._mixed if (mark := marks[cell]) is not None}
+        marks = [(self._serial, row, now.norm_match and max(row) < 1.0) for row in map(tuple, shares.tolist())]
+        self._take({name: marks[cell] for name, cell in self._mixed})
+
+    def _settle_all(self, row: Row) -> None:
+        """The same shares for everything: plain interpolation, which costs a few microseconds."""
+        self.mapping = row
+        self._take(dict.fromkeys(self._parents.differing, (self._serial, row, False)))
+
+    def _take(self, marks: dict[str, Mark]) -> None:
+        if not self._away:  # at home from the beginning there is nothing to write
+            marks = {name: mark for name, mark in marks.items() if mark[1][0] != 1.0}
+            self._away = bool(marks)
+        self._marks = marks
+
+    @property
+    def parents(self) -> Sequence[Mapping[str, Tensor]]:
+        """See `models.forms.mixing.Mixture`."""
+        return self._parents.tensors
 
     def marks(self) -> Mapping[str, Mark]:
         """See `models.resident.Stage`."""
@@ -102,4 +132,7 @@ class Blend:
 
     def write_home(self, names: Sequence[str], resident: Resident) -> None:
         """See `models.resident.Wholesale`."""
-        self._parents.write_home([(name, self._marks[name]) for name in names], resident)
+        marks = [self._marks[name] for name in names]
+        self._parents.write_home(names, marks, resident)
+        versions = [self._live[name]._version for name in names]
+        self.mixed.update(zip(names, zip(versions, marks, strict=True), strict=True))

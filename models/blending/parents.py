@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.blending.relatives import MAPPING, Relative, foreign_mapping
+from models.forms.mixing import mix_into
 from models.resident import ALIGNED, Resident
 
 if TYPE_CHECKING:
@@ -41,61 +42,61 @@ class Parents:
             self.blocks: list[Tensor] = []
             self._lay_out()
             differing = [name for name in floats if not all(same(home[name], one[name]) for one in self._tensors)]
-            self._places = {name: place for name in differing if (place := resident.place(name)) is not None}
-            self.differing = sorted(differing, key=lambda name: self._places.get(name, slice(0, 0)).start)
+            found = {name: resident.place(name) for name in differing}
+            self._places = {name: (place.start, place.stop) for name, place in found.items() if place is not None}
+            self.differing = sorted(differing, key=lambda name: self._places.get(name, (0, 0)))
             filters = [name for name in floats if home[name].ndim == 4 and name in self.differing]
             self._lengths = {name: [lengths(one[name]) for one in self._tensors] for name in filters}
             self._units = [self._united(k) for k in range(len(relatives))]
             self._unit_blocks = [resident.laid_out({**self._tensors[k], **one}) for k, one in enumerate(self._units)]
 
-    def tensors(self, parent: int) -> Mapping[str, Tensor]:
-        """All floats of one parent."""
-        return self._tensors[parent]
+    @property
+    def tensors(self) -> Sequence[Mapping[str, Tensor]]:
+        """The floats of each parent by name."""
+        return self._tensors
 
     def write(self, name: str, before: Tensor, out: Tensor, mark: Mark) -> None:
         """Mix one tensor, with `before` in the place of parent 0."""
         _, row, matched = mark
         parents = [before, *(one[name] for one in self._tensors[1:])]
         if not matched or name not in self._lengths:
-            mix_into(out, parents, shares(row))
+            mix_into(out, parents, row)
             return
         sizes = [lengths(before), *self._lengths[name][1:]]
         units = [before / sizes[0], *(one[name] for one in self._units[1:])]
         mixed = torch.empty_like(out)
-        mix_into(mixed, units, shares(row))
+        mix_into(mixed, units, row)
         torch.mul(mixed, _size(sizes, row) / lengths(mixed), out=out)
 
-    def write_home(self, marks: Sequence[tuple[str, Mark]], resident: Resident) -> None:
+    def write_home(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
         """Mix many tensors, given in the order of `differing`: a stretch of memory with equal marks is one pass."""
         if resident.block is None:
-            self._write_lists(marks, resident)
+            self._write_lists(names, marks, resident)
             return
-        for start, stop, (_, row, matched) in self._stretches(marks):
+        for start, stop, (_, row, matched) in self._stretches(names, marks):
             part = slice(start, stop)
             blocks = self._unit_blocks if matched else self.blocks
-            mix_into(resident.block[part], [one[part] for one in blocks], shares(row))
-        for name, mark in marks:
-            if name not in self._places:
-                self.write(name, resident.home(name), resident.live(name), mark)
-            elif mark[2]:
+            mix_into(resident.block[part], [one[part] for one in blocks], row)
+        for name, mark in zip(names, marks, strict=True):
+            if mark[2]:
                 self._match(name, resident.live(name), mark)
-        resident.wrote([name for name, _ in marks])
+        resident.wrote(names)
 
-    def _write_lists(self, marks: Sequence[tuple[str, Mark]], resident: Resident) -> None:
+    def _write_lists(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
         """The same by torch's loops over lists, which are one launch on a card."""
         together: dict[Mark, list[str]] = {}
-        for name, mark in marks:
+        for name, mark in zip(names, marks, strict=True):
             together.setdefault(mark, []).append(name)
-        for (_, row, matched), names in together.items():
+        for (_, row, matched), these in together.items():
             parents = (
                 [{**one, **unit} for one, unit in zip(self._tensors, self._units, strict=True)]
                 if matched
                 else self._tensors
             )
-            outs = [resident.live(name) for name in names]
-            lists = [[one[name] for name in names] for one in parents]
+            outs = [resident.live(name) for name in these]
+            lists = [[one[name] for name in these] for one in parents]
             mix_lists_into(outs, lists, shares(row))
-        for name, mark in marks:
+        for name, mark in zip(names, marks, strict=True):
             self._match(name, resident.live(name), mark)
 
     def _match(self, name: str, live: Tensor, mark: Mark) -> None:
@@ -103,18 +104,17 @@ class Parents:
         if mark[2] and name in self._lengths:
             live.mul_(_size(self._lengths[name], mark[1]) / lengths(live))
 
-    def _stretches(self, marks: Sequence[tuple[str, Mark]]) -> Iterator[tuple[int, int, Mark]]:
+    def _stretches(self, names: Sequence[str], marks: Sequence[Mark]) -> Iterator[tuple[int, int, Mark]]:
+        """Neighbours in memory with equal marks: from, to, mark."""
         start, stop = 0, -ALIGNED
         last: Mark | None = None
-        for name, mark in marks:
-            place = self._places.get(name)
-            if place is None:
-                continue
-            if (mark is not last and mark != last) or not 0 <= place.start - stop < ALIGNED:
+        for name, mark in zip(names, marks, strict=True):
+            begin, end = self._places[name]
+            if (mark is not last and mark != last) or not 0 <= begin - stop < ALIGNED:
                 if last is not None:
                     yield start, stop, last
-                start, last = place.start, mark
-            stop = place.stop
+                start, last = begin, mark
+            stop = end
         if last is not None:
             yield start, stop, last
 
@@ -139,21 +139,8 @@ def shares(row: Row) -> Shares:
     return [(k, share) for k, share in enumerate(row) if share != 0.0]
 
 
-def mix_into(out: Tensor, parents: Sequence[Tensor], parts: Shares) -> None:
-    """out = sum of share * parent; with one share the parent itself, bit for bit."""
-    (first, share), *rest = parts
-    if not rest:
-        out.copy_(parents[first])
-    elif len(rest) == 1:
-        torch.lerp(parents[first], parents[rest[0][0]], rest[0][1], out=out)
-    else:
-        torch.mul(parents[first], share, out=out)
-        for k, more in rest:
-            out.add_(parents[k], alpha=more)
-
-
 def mix_lists_into(outs: list[Tensor], parents: Sequence[list[Tensor]], parts: Shares) -> None:
-    """`mix_into` for lists of tensors."""
+    """`models.forms.mixing.mix_into` for lists of tensors, which are one launch each on a card."""
     (first, share), *rest = parts
     torch._foreach_copy_(outs, parents[first])
     if len(rest) == 1:

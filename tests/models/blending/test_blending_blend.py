@@ -178,7 +178,8 @@ def test_matched_norms_keep_the_length_of_filters() -> None:
     blend = blend_of(network, resident, parents)
 
     def norms(t: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(t.flatten(1), dim=1)
+        found: Tensor = torch.linalg.vector_norm(t.flatten(1), dim=1)
+        return found
 
     blend.frame({"alpha": 0.5})
     resident.update([blend])
@@ -212,8 +213,8 @@ def test_one_by_one_and_by_lists_is_the_same(matched: bool) -> None:
             blend.write(name, resident.home(name), out)
             assert torch.allclose(out, resident.live(name), rtol=1e-5, atol=1e-7), name
         lists = {name: resident.live(name).clone() for name in blend.marks()}
-        marks = [(name, blend._marks[name]) for name in blend._parents.differing if name in blend.marks()]
-        blend._parents._write_lists(marks, resident)
+        names = [name for name in blend._parents.differing if name in blend.marks()]
+        blend._parents._write_lists(names, [blend._marks[name] for name in names], resident)
         for name, t in lists.items():
             assert torch.allclose(t, resident.live(name), rtol=1e-5, atol=1e-7), name
 
@@ -261,7 +262,7 @@ def test_parents_stay_as_they_are_over_ten_thousand_random_operations() -> None:
     network, resident, parents = family(3, img_resolution=8, channel_max=4)
     blend, glitch = blend_of(network, resident, parents), Glitch()
     given = [digest(one) for one in parents]
-    held = [digest(dict(sorted(blend._parents.tensors(k).items()))) for k in range(4)]
+    held = [digest(dict(sorted(blend.parents[k].items()))) for k in range(4)]
     home = digest({name: resident.home(name) for name in resident.names})
     draw = random.Random(0)
     knobs = blend_knobs()
@@ -280,7 +281,7 @@ def test_parents_stay_as_they_are_over_ten_thousand_random_operations() -> None:
         if k % 500 == 0:
             assert all(torch.isfinite(resident.live(name)).all() for name in resident.names)
     assert [digest(one) for one in parents] == given
-    assert [digest(dict(sorted(blend._parents.tensors(k).items()))) for k in range(4)] == held
+    assert [digest(dict(sorted(blend.parents[k].items()))) for k in range(4)] == held
     assert digest({name: resident.home(name) for name in resident.names}) == home
     glitch.now = {}
     blend.frame(values, 0.0)
