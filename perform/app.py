@@ -15,6 +15,7 @@ from typing import Protocol
 
 import models
 from models.blending.rows import blend_knobs
+from models.decoding.played import knobs as decode_knobs
 from models.rewriting import glitch
 from models.steering.steer import steer_knobs
 from perform.audio.ear import Ear, listen_knobs, open_ear
@@ -93,6 +94,7 @@ def tree() -> Parameters:
     parameters.add("bend", bend_knobs())
     parameters.add("blend", (*blend_knobs(), *relative_knobs()))
     parameters.add("rewrite", glitch.KNOBS)
+    parameters.add("decode", decode_knobs())
     parameters.add("steer", steer_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
         parameters.add(f"shader.{shader}", knobs)

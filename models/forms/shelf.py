@@ -33,16 +33,16 @@ class Shelf:
         able = [form for form in self._forms if wanted <= set(form.cuts)]
         return min(able, key=lambda form: len(form.cuts), default=None)
 
-    def missing(self, active: Collection[str]) -> list[tuple[str, ...]]:
+    def missing(self, active: Collection[str], wandering: bool = False) -> list[tuple[str, ...]]:
         """The cuts of the forms that would help with these taps and are not here, the most useful first.
 
         The one that is cut just there plays with the taps and without them; the whole one is quicker without; the one
-        that is cut everywhere is for taps that wander.
+        that is cut everywhere is for taps that wander (`wandering`: there are such already).
         """
         layers = self._generator.layers
         just = tuple(layer for layer in layers if layer in set(active))
         here = {form.cuts for form in self._forms}
-        return [cuts for cuts in dict.fromkeys([just, (), layers if just else ()]) if cuts not in here]
+        return [cuts for cuts in dict.fromkeys([just, (), layers if just or wandering else ()]) if cuts not in here]
 
     def recall(self, cuts: Sequence[str] = ()) -> bool:
         """Put the form with these cuts on the shelf if it was compiled before; whether it is there. Hundredths of a

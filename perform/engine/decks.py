@@ -37,6 +37,10 @@ class Decks:
         """What plays there."""
         return self._decks[place]
 
+    def playing(self) -> list[Deck]:
+        """What is on the decks."""
+        return [deck for deck in self._decks if deck is not None]
+
     def equip(self, place: int, rig: Rig) -> None:
         """Another rig for the model on deck `place`. Loader's thread."""
         deck = self._decks[place]

@@ -205,6 +205,9 @@ class Director:
                 self._shake()
             case "show.save":
                 self._save()
+            case "decode.repick":  # another seed is another idea, and a preset can remember it
+                parameters = self._engine.parameters
+                parameters.set("decode.seed", parameters.get("decode.seed") + 1.0)
             case "rewrite.keep" | "rewrite.undo" | "rewrite.home":
                 self._rewrite(name.removeprefix("rewrite."))
 

@@ -7,7 +7,6 @@ gives w, and bend and decode work at their layers of the forward pass. `divergen
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,12 @@ from models.blending.blend import Blend
 from models.blending.mapping import mixture
 from models.blending.relatives import Relative, read
 from models.checkpoints import Refused
+from models.decoding.decoder import Decoder
 from models.generators import Generator
 from models.resident import Resident, Stage
 from models.rewriting.rewriter import Rewriter
 from models.steering.steer import Steer
+from perform.engine.lore import Lore
 from perform.engine.parameters import Part, Values
 from perform.engine.rig import NOTHING, Rig
 from perform.engine.walk import Array, Walker
@@ -30,23 +31,9 @@ from perform.engine.walk import Array, Walker
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.bending.clusters import Clusters
     from models.rewriting.glitch import Glitch
-    from models.steering.directions import Directions
 
 Taps = Mapping[str, LayerTap]
-
-
-@dataclass(frozen=True)
-class Found:
-    """What is known of a network beside its weights: looked up, or worked out, off the show's threads.
-
-    `words` are lines about what was found and cannot be used.
-    """
-
-    clusters: Clusters | None = None
-    directions: Directions | None = None
-    words: tuple[str, ...] = ()
 
 
 class Idle:
@@ -72,13 +59,14 @@ class Instruments:
         name: str,
         map_z: Callable[..., Array],
         rig: Rig = NOTHING,
-        found: Found | None = None,
+        lore: Lore | None = None,
     ) -> None:
         self._generator, self._name, self._map = generator, name, map_z
         self._resident = Resident(generator)
         self._rewriter = Rewriter(generator, self._resident)
         self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
-        self.know(found or Found())
+        self._decoder = Decoder(generator)
+        self.know(lore or Lore())
         self._rigged = self._playing = self._with(rig)
 
     @property
@@ -88,8 +76,13 @@ class Instruments:
 
     @property
     def cuts(self) -> tuple[str, ...]:
-        """The layers at which something may be done."""
+        """The layers of the slots."""
         return self._rigged.bender.cuts
+
+    @property
+    def wanders(self) -> bool:
+        """Whether something is done at a layer that a fader chooses."""
+        return bool(self._decoder.cuts)
 
     @property
     def blend(self) -> Blend | None:
@@ -99,20 +92,27 @@ class Instruments:
     @property
     def muted(self) -> tuple[str, ...]:
         """What this network cannot play, a line each."""
-        return (*self._rigged.words, *self._rewriter.muted, *self._steer.muted, *self.found.words)
+        return (*self._rigged.words, *self._rewriter.muted, *self._steer.muted, *self._decoder.muted, *self.lore.words)
 
-    def know(self, found: Found) -> None:
+    @property
+    def lacks_statistics(self) -> bool:
+        """Whether decoding is asked for and waits for statistics of the neurons."""
+        return bool(self._decoder.muted) and self.lore.statistics is None
+
+    def know(self, lore: Lore) -> None:
         """Take in what was found out about the network. Loader's or compiler's thread."""
-        self.found = found
+        self.lore = lore
         generator = self._generator
-        self._steer = Steer(self._map, self._mean, generator.z_dim, generator.num_ws, found.directions)
+        self._steer = Steer(self._map, self._mean, generator.z_dim, generator.num_ws, lore.directions)
+        if lore.statistics is not None:
+            self._decoder.adopt(lore.statistics)
 
     def equip(self, rig: Rig) -> None:
         """Another rig, from the next frame on. Loader's thread: it may read models to blend with."""
         self._rigged = self._with(rig)
 
     def _with(self, rig: Rig) -> _Rigged:
-        bender = Bender(rig.slots, self._generator, self.found.clusters)
+        bender = Bender(rig.slots, self._generator, self.lore.clusters)
         words = list(bender.muted)
         before = getattr(self, "_rigged", None)
         if before is not None and before.rig.relatives == rig.relatives:
@@ -178,17 +178,24 @@ class Instruments:
 
     def taps(self, values: Values, dt: float) -> Taps:
         """What happens at which layers in this frame."""
-        rigged = self._rigged
+        rigged, divergence = self._rigged, values.get("divergence", 1.0)
+        decoded = self._decoder.frame(Part(values, "decode."), divergence)
         if not rigged.names:
-            return {}
+            return decoded
         asked = [values.get(name, default) for name, default in rigged.names]
-        return rigged.bender.frame(asked, dt, values.get("divergence", 1.0))
+        bent = rigged.bender.frame(asked, dt, divergence)
+        return {**bent, **{layer: _after(bent.get(layer), tap) for layer, tap in decoded.items()}} if decoded else bent
 
     def forget(self) -> None:
         """The label has changed: all ways from z to w are made anew."""
         self._steer.forget()
         for walker in self._rigged.walkers:
             walker.forget()
+
+
+def _after(first: LayerTap | None, then: LayerTap) -> LayerTap:
+    """Bend, then decode, where both work at one layer."""
+    return then if first is None else lambda x: then(first(x))
 
 
 class _Rigged:

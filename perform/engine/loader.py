@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from perform.engine.clock import Clock, sleep
 from perform.engine.crossfade import DECKS
@@ -35,6 +36,7 @@ log = logging.getLogger("perform")
 SETTLE = 5.0  # seconds that a model plays before a compiler begins to work beside it
 NICENESS = 10  # of the loader's thread: the picture goes first
 PATIENCE = 1.0  # seconds before the performer is told that both decks are in use
+LOOK_AFTER = 1.0  # seconds between two looks whether what plays lacks something
 LOOK = 0.05  # seconds between two looks whether a deck is free
 
 
@@ -89,7 +91,7 @@ class Loader:
         self._fresh: Slot[Deck] = Slot()
         self._came = threading.Event()
         if not wait:
-            for work, name in ((self._work, "loader"), (self._quicken, "compiler")):
+            for work, name in ((self._work, "loader"), (self._improve, "compiler")):
                 threading.Thread(target=work, name=name, daemon=True).start()
 
     @property
@@ -136,21 +138,27 @@ class Loader:
         self._wake.set()
         self._came.set()
 
-    def _quicken(self) -> None:
-        """The thread that makes what plays faster, the newest deck first."""
+    def _improve(self) -> None:
+        """The thread that finds out what is asked for, and makes faster what plays."""
+        stand_back()
+        hopeless: WeakSet[Deck] = WeakSet()
         while self._running:
-            self._came.wait()
+            self._came.wait(LOOK_AFTER)
             self._came.clear()
-            deck = self._fresh.take()
-            if deck is None or self._came.wait(SETTLE):  # another one has come, or it is the end
+            fresh = self._fresh.take()
+            if fresh is not None and self._came.wait(SETTLE):  # another one has come, or it is the end
                 continue
-            self.quickening = True
-            try:
-                while self._running and not (deck.quick or self._came.is_set()):
-                    deck.quicken()
-            except Exception as error:  # noqa: BLE001 - compilers fail in every way; the network plays on as it is
-                log.warning("%s", error)
-            self.quickening = False
+            decks = self._decks.playing() if self._decks is not None else []
+            for deck in decks:
+                if deck not in hopeless and self._running and not self._came.is_set():
+                    self.quickening = not deck.quick
+                    try:
+                        if not deck.learn() and not deck.quick:
+                            deck.quicken()
+                    except Exception as error:  # noqa: BLE001 - compilers fail in every way; it plays on as it is
+                        hopeless.add(deck)
+                        log.warning("%s", error)
+            self.quickening = any(not deck.quick for deck in decks if deck not in hopeless)
 
     def _work(self) -> None:
         while self._running:
@@ -263,10 +271,12 @@ def deck_for(
     Raises models.checkpoints.Refused (a ValueError) for a file that is no model, UserError for a device that is absent.
     """
     import models
+    from perform.engine.lore import known
     from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
-    return Deck(models.load(name, device=pick_device(device), progress=progress), name, fast=fast, rig=rig)
+    generator = models.load(name, device=pick_device(device), progress=progress)
+    return Deck(generator, name, fast=fast, rig=rig, lore=known(generator, name))
 
 
 def stand_back() -> None:

@@ -21,6 +21,7 @@ from models.generators import Generator, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
 from perform.engine.instruments import Instruments, Taps
+from perform.engine.lore import Lore, with_statistics
 from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.rig import NOTHING, Rig
@@ -60,7 +61,9 @@ class Deck:
     `rig` is what is done to the network; `equip` changes it while it plays.
     """
 
-    def __init__(self, generator: Generator, name: str, *, fast: bool = False, rig: Rig | None = None) -> None:
+    def __init__(
+        self, generator: Generator, name: str, *, fast: bool = False, rig: Rig | None = None, lore: Lore | None = None
+    ) -> None:
         self.name, self.resolution = name, generator.img_resolution
         self._generator = generator
         self.device = self._device = generator.w_avg.device
@@ -76,8 +79,9 @@ class Deck:
         self._synthesize = plain(generator)
         self._dtype, self.manner = "float32", "eager float32"
         self._shelf: Shelf | None = None
+        self._patient = not fast  # a film waits for what it asks for
         self._time = 0.0
-        self._instruments = Instruments(generator, name, self._map, rig or NOTHING)
+        self._instruments = Instruments(generator, name, self._map, rig or NOTHING, lore)
         self._brings_code = hasattr(generator, "prepare")
         if hasattr(generator, "prepare"):
             generator.prepare()
@@ -93,7 +97,21 @@ class Deck:
     @property
     def quick(self) -> bool:
         """Whether there is nothing left to compile for what plays."""
-        return self._shelf is None or not self._shelf.missing(self._instruments.cuts)
+        return not self._missing()
+
+    def _missing(self) -> list[tuple[str, ...]]:
+        made = self._instruments
+        return [] if self._shelf is None else self._shelf.missing(made.cuts, made.wanders)
+
+    def learn(self) -> bool:
+        """Find out what is asked for and not known yet; whether there was something. Blocks for seconds.
+
+        Raises models.checkpoints.Refused if the model's file has gone.
+        """
+        if not self._instruments.lacks_statistics:
+            return False
+        self._instruments.know(with_statistics(self._instruments.lore, self.name))
+        return True
 
     def equip(self, rig: Rig) -> None:
         """Another rig, from the next frame on. Loader's thread."""
@@ -127,7 +145,7 @@ class Deck:
     def _recall(self) -> None:
         """Take the forms that were compiled before."""
         if self._shelf is not None:
-            for cuts in self._shelf.missing(self._instruments.cuts):
+            for cuts in self._missing():
                 self._shelf.recall(cuts)
             if self._shelf.best(()) is not None:
                 self._play(self._shelf)
@@ -138,7 +156,7 @@ class Deck:
         Blocks, for a minute the first time. Raises models.forms.Unavailable with the reason and the remedy; then it
         plays on as it is.
         """
-        if self._shelf is not None and (missing := self._shelf.missing(self._instruments.cuts)):
+        if self._shelf is not None and (missing := self._missing()):
             self._shelf.fetch(missing[0])
             self._play(self._shelf)
 
@@ -170,7 +188,10 @@ class Deck:
             self._vector.copy_(staging, non_blocking=True)
         now = request.tick.time
         dt, self._time = now - self._time, now
-        return self._synthesize(self._moving, self._instruments.taps(values, dt))
+        taps = self._instruments.taps(values, dt)
+        if self._patient and self.learn():
+            taps = self._instruments.taps(values, dt)
+        return self._synthesize(self._moving, taps)
 
     @torch.inference_mode()
     def _map(self, z: Array, maps: Callable[[Array, Array | None], Array] | None = None) -> Array:
