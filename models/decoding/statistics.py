@@ -195,7 +195,7 @@ def load_statistics(path: Path, generator: Generator | None = None) -> Statistic
 
 def _activity(tensors: Mapping[str, Tensor], layer: str, numbers: list[float]) -> Activity:
     """One layer of a file. ValueError or LookupError where it does not hang together."""
-    vectors = [tensors[f"{layer}/{name}"].float() for name in VECTORS]
+    rates, mean, sigma, texture = vectors = [tensors[f"{layer}/{name}"].float() for name in VECTORS]
     likeness = tensors[f"{layer}/likeness"].float()
     spread, threshold = (float(number) for number in numbers)
     count = len(likeness)
@@ -203,4 +203,4 @@ def _activity(tensors: Mapping[str, Tensor], layer: str, numbers: list[float]) -
         raise ValueError("shapes do not fit")
     if not all(bool(t.isfinite().all()) for t in (*vectors, likeness, torch.tensor([spread, threshold]))):
         raise ValueError("numbers that are none")
-    return Activity(*vectors, likeness, spread, threshold)
+    return Activity(rates, mean, sigma, texture, likeness, spread, threshold)

@@ -44,6 +44,7 @@ class Set:
     substitutes: str
     pictures: Callable[[], digits_vae.Pictures]
     z_dim: int
+    widths: tuple[int, ...] = digits_vae.WIDTHS
 
 
 SETS = (
@@ -108,7 +109,9 @@ def trained(
     folder: Path, one: Set, pictures: digits_vae.Pictures, seed: int, steps: int, progress: Callable[[float], None]
 ) -> VAE:
     """The autoencoder of this set and seed, from `folder` if an equal one was trained before. OSError as by a write."""
-    recipe = f"{digits_vae.recipe_hash()} {one.z_dim} {steps} {seed}".encode() + pictures.seen.numpy().tobytes()
+    recipe = (
+        f"{digits_vae.recipe_hash()} {one.z_dim} {one.widths} {steps} {seed}".encode() + pictures.seen.numpy().tobytes()
+    )
     path = folder / f"{one.name}-{seed}-{sha256(recipe).hexdigest()[:16]}.safetensors"
     if path.exists():
         try:
@@ -117,7 +120,7 @@ def trained(
                 return found
         except Refused:
             pass  # damaged: trained again, and written over
-    network = digits_vae.train_vae(pictures, one.z_dim, seed, steps, progress)
+    network = digits_vae.train_vae(pictures, one.z_dim, seed, steps, progress, one.widths)
     folder.mkdir(parents=True, exist_ok=True)
     io.save(path, network, {"description": f"{one.substitutes}; seed {seed}"})
     return network

@@ -29,7 +29,8 @@ class Autoencoder(Protocol):
 
 
 def _distance(network: Autoencoder, z: Tensor, pixels: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(pixels - torch.sigmoid(network.decode(z)), dim=1)
+    far: Tensor = torch.linalg.vector_norm(pixels - torch.sigmoid(network.decode(z)), dim=1)
+    return far
 
 
 @torch.no_grad()

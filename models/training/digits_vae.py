@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -43,7 +44,7 @@ WARM_UP = 1000  # steps in which the prior's weight rises to 1: without it most 
 
 @dataclass(frozen=True)
 class Pictures:
-    """`pixels` [N, 784] in 0..1 and `labels` [N]; `held` marks those that training does not see."""
+    """`pixels` [N, 784] in 0..1 and `labels` [N]; `held` marks those that training does not see. Not to be changed."""
 
     pixels: Tensor
     labels: Tensor
@@ -60,6 +61,7 @@ class Pictures:
         return self.pixels[self.held]
 
 
+@cache
 def digits() -> Pictures:
     """Scikit-learn's digits, enlarged. ModuleNotFoundError says what to install."""
     try:
@@ -71,6 +73,7 @@ def digits() -> Pictures:
     return _pictures(coarse, torch.from_numpy(found.target.astype(np.int64)))
 
 
+@cache
 def letters(seed: int = 0) -> Pictures:
     """A to Z, `EACH` of each, labels from 10 on. OSError if Pillow came without FreeType."""
     rng = np.random.RandomState(seed)
