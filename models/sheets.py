@@ -8,6 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from models.generators import Generator
+from models.latents import landmark
+
 LABEL = 14  # pixels of a line of words
 
 
@@ -24,3 +27,11 @@ def grid(words: Sequence[str], columns: Sequence[Sequence[Tensor]]) -> Image.Ima
                 rows = rows.expand(-1, -1, 3)
             sheet.paste(Image.fromarray(rows.contiguous().numpy()), (x * width, LABEL + y * height))
     return sheet
+
+
+@torch.no_grad()
+def latents(generator: Generator, seeds: Sequence[int], truncation_psi: float = 0.7) -> list[Tensor]:
+    """The w of each seed, [1, num_ws, w_dim]; a network with labels shows its first."""
+    label = None if generator.c_dim == 0 else torch.eye(generator.c_dim, device=generator.w_avg.device)[:1]
+    z = torch.stack([torch.from_numpy(landmark(seed, generator.z_dim)) for seed in seeds]).to(generator.w_avg)
+    return [generator.map(one[None], label, truncation_psi=truncation_psi) for one in z]

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
 from models.bending.bender import Bender
 from models.bending.clusters import Clusters
 from models.bending.slots import Features, Slot
 from models.generators import Generator
-from models.latents import landmark
-
-LABEL = 14  # pixels of a line of words
+from models.sheets import grid, latents
 
 
 def cluster_sheet(
@@ -55,9 +53,7 @@ def bend_sheet(
 
     ValueError if a slot cannot be played on this network.
     """
-    label = None if generator.c_dim == 0 else torch.eye(generator.c_dim, device=generator.w_avg.device)[:1]
-    z = torch.stack([torch.from_numpy(landmark(seed, generator.z_dim)) for seed in seeds]).to(generator.w_avg)
-    ws = [generator.map(one[None], label, truncation_psi=truncation_psi) for one in z]
+    ws = latents(generator, seeds, truncation_psi)
     pictures: list[list[Tensor]] = []
     for _, slots in columns:
         bender = Bender(slots, generator, clusters)
@@ -69,19 +65,4 @@ def bend_sheet(
             bender.frame(bender.defaults)
             made.append(generator.synthesize(w, tap=bender.tap)[0])
         pictures.append(made)
-    return _grid([words for words, _ in columns], pictures)
-
-
-def _grid(words: Sequence[str], columns: Sequence[Sequence[Tensor]]) -> Image.Image:
-    """Columns of pictures [3, H, W] in -1..1 under their words."""
-    height, width = columns[0][0].shape[1:]
-    sheet = Image.new("RGB", (width * len(columns), LABEL + height * len(columns[0])), (16, 16, 16))
-    pen = ImageDraw.Draw(sheet)
-    for x, (said, pictures) in enumerate(zip(words, columns, strict=True)):
-        pen.text((x * width + 2, 1), said[: max(3, width // 6)], fill=(230, 230, 230))
-        for y, picture in enumerate(pictures):
-            rows = (picture.float().cpu() * 127.5 + 128).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-            if rows.shape[2] == 1:
-                rows = rows.expand(-1, -1, 3)
-            sheet.paste(Image.fromarray(rows.contiguous().numpy()), (x * width, LABEL + y * height))
-    return sheet
+    return grid([words for words, _ in columns], pictures)

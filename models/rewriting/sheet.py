@@ -9,11 +9,10 @@ from PIL import Image
 from torch import Tensor
 
 from models.generators import Generator
-from models.latents import landmark
 from models.resident import Resident
 from models.rewriting.glitch import Glitch
 from models.rewriting.rewriter import Rewriter
-from models.sheets import grid
+from models.sheets import grid, latents
 
 Column = tuple[str, Sequence[Glitch]]
 
@@ -25,7 +24,7 @@ def glitch_sheet(
 
     ValueError if the network cannot play one of them.
     """
-    ws = _ws(generator, seeds, truncation_psi)
+    ws = latents(generator, seeds, truncation_psi)
     made = list(pictures(generator, ws, [("plain", ()), *columns]))
     return grid(["plain", *(words for words, _ in columns)], made)
 
@@ -44,12 +43,3 @@ def pictures(generator: Generator, ws: Sequence[Tensor], columns: Sequence[Colum
             yield [generator.synthesize(w)[0] for w in ws]
     finally:
         resident.update([])
-
-
-def _ws(generator: Generator, seeds: Sequence[int], truncation_psi: float) -> list[Tensor]:
-    label = None if generator.c_dim == 0 else torch.eye(generator.c_dim, device=generator.w_avg.device)[:1]
-    found = []
-    for seed in seeds:
-        z = torch.from_numpy(landmark(seed, generator.z_dim)).to(generator.w_avg)[None]
-        found.append(generator.map(z, label, truncation_psi=truncation_psi))
-    return found
