@@ -34,18 +34,26 @@ class Blend:
     """The parents of one network, and how much of each is in which layer now.
 
     Made on the loader's thread: raises Unmixable for a parent of another shape, ValueError for none or too many. All
-    else belongs to the generator's thread. `warnings` are words about strangers, `muted` about what cannot be mixed.
-    `mixed` is what forms follow (`models.forms.mixing`).
-    `mapping` are the shares of the mapping, for `models.blending.mapping.mixture`; `mappings` does the mapping.
+    else belongs to the generator's thread. `name` and `lineage` are the network's own. `warnings` are words about
+    strangers, `muted` about what cannot be mixed. `mapping` are the shares of the mapping, for
+    `models.blending.mapping.mixture`; `mappings` does the mapping. `parents` and `mixed` are what forms follow
+    (`models.forms.mixing.Mixture`).
     """
 
-    def __init__(self, resident: Resident, generator: Generator, relatives: Sequence[Relative], name: str = "") -> None:
+    def __init__(
+        self,
+        resident: Resident,
+        generator: Generator,
+        relatives: Sequence[Relative],
+        name: str = "",
+        lineage: frozenset[str] = frozenset(),
+    ) -> None:
         if not 1 <= len(relatives) < rows.MODELS:
             raise ValueError(f"a blend has 1 to {rows.MODELS - 1} relatives beside the network itself")
         home = {name: resident.home(name) for name in resident.names}
         words = [check(home, generator.architecture, one) for one in relatives]
         self.muted: tuple[str, ...] = tuple(word for said in words for word in said)
-        own = Relative(name or "the network on the deck", home)
+        own = Relative(name or "the network on the deck", home, generator.architecture, lineage)
         found = [kinship(own, one) for one in relatives]
         self.likeness: tuple[float, ...] = tuple(alike for alike, _ in found)
         self.warnings: tuple[str, ...] = tuple(word for _, word in found if word)

@@ -65,6 +65,8 @@ def check(home: Mapping[str, Tensor], architecture: str, other: Relative) -> tup
     """
     if other.architecture and other.architecture != architecture:
         raise Unmixable(f"{other.name} is a {other.architecture}, not a {architecture}: crossfade their pictures")
+    if not home:
+        raise Unmixable(f"a {architecture} has no weights that could be mixed: crossfade their pictures")
     for name, tensor in home.items():
         if name.startswith(MAPPING):
             continue

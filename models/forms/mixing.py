@@ -194,8 +194,14 @@ class _Squares(_Group):
                 place = row.index(1.0)
                 out.copy_(self._products[self._places[place, place], part])
                 continue
-            weights = torch.tensor([row[i] * row[j] * (1 if i == j else 2) for i, j in self._places])
-            torch.mv(self._products[:, part].t(), weights, out=out)
+            shares = [row[i] * row[j] * (1 if i == j else 2) for i, j in self._places]
+            if all(shares):
+                torch.mv(self._products[:, part].t(), torch.tensor(shares), out=out)
+            else:
+                out.zero_()
+                for k, share in enumerate(shares):
+                    if share:
+                        out.add_(self._products[k, part], alpha=share)
             if not self._sound:
                 out.clamp_min_(0.0)  # a root is taken of it
 

@@ -96,6 +96,20 @@ def _latency(parsed: argparse.Namespace) -> Rows:
     return [*shows, bench_sound_latency()]
 
 
+def _blend(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.blend import bench_blend
+    from perform.engine.problems import UserError
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    try:
+        name = parsed.model or "first-light"
+        return bench_blend(name, parsed.device or "cpu", parsed.seconds, parsed.threads, tell)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _ears(parsed: argparse.Namespace) -> Rows:
     from perform.bench.ears import bench_ears
 
@@ -128,6 +142,7 @@ def _tones(_: argparse.Namespace) -> Rows:
 
 MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "bend": _bend,
+    "blend": _blend,
     "ears": _ears,
     "engine": _engine,
     "generator": _generator,

@@ -9,10 +9,13 @@ import torch
 from blending_tools import blend_of, child, family, small, tensors
 
 from models.blending import Unmixable
+from models.blending.blend import Blend
 from models.blending.mapping import mixture
 from models.blending.relatives import AKIN, Relative, kinship, likeness, lineage, read
 from models.checkpoints import Refused, io
+from models.generators import build
 from models.latents import landmarks
+from models.resident import Resident
 
 
 def test_a_card_names_the_ancestors() -> None:
@@ -55,6 +58,9 @@ def test_models_are_read_as_parents(tmp_path: Path) -> None:
     assert all(torch.equal(other.tensors[name], t) for name, t in tensors(small(3)).items())
     with pytest.raises(Unmixable, match="cppn has no weights"):
         read("cppn")
+    bare = build("cppn", {})
+    with pytest.raises(Unmixable, match="a cppn has no weights that could be mixed"):
+        Blend(Resident(bare), bare, [Relative("other", first.tensors)])
     with pytest.raises(Refused, match="neither a shipped model"):
         read("nobody")
 
