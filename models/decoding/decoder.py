@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 
 from models.bending.clusters import bendable
+from models.decoding.noise import noise_pool
 from models.decoding.played import NOISY, REGULAR, knobs
-from models.decoding.speakers import Speakers, noise_pool
+from models.decoding.speakers import Speakers
 from models.decoding.statistics import Statistics
 from models.generators import Generator
 

@@ -23,7 +23,7 @@ FORMAT = 1
 KEY = "decoding"
 OFF = 0.15  # the share of a layer's activities that counts as off, where the layer is not rectified
 FEWEST = 4  # neurons that a layer needs for a choice among them to mean something
-SAMPLES = 512
+SAMPLES = 256
 VECTORS = ("rates", "mean", "sigma", "texture")  # of an Activity, in its order
 
 
@@ -86,6 +86,22 @@ def activity(seen: Tensor, texture: Tensor) -> Activity:
     return Activity(count / len(seen), mean, sigma, texture.float().mean(0), likeness, spread, threshold)
 
 
+def level_and_texture(x: Tensor, side: int = 0) -> tuple[Tensor, Tensor]:
+    """Each map's mean and the standard deviation inside it, both [N, C] float32, of maps x [N, C, H, W].
+
+    With `side` from about side x side points of them. Sums over rows of pixels are products with a row of ones, which
+    with channels last is up to twenty times faster than `torch.var_mean`.
+    """
+    step = (max(1, x.shape[2] // side), max(1, x.shape[3] // side)) if side else (1, 1)
+    rows = x.permute(0, 2, 3, 1)[:, :: step[0], :: step[1]].reshape(len(x), -1, x.shape[1]).float()  # [N, P, C]
+    if rows.shape[1] == 1:
+        return rows[:, 0], torch.zeros_like(rows[:, 0])
+    share = rows.new_full((1, 1, rows.shape[1]), 1 / rows.shape[1]).expand(len(x), -1, -1)
+    mean = (share @ rows)[:, 0]
+    square = (share @ rows.square())[:, 0]
+    return mean, torch.addcmul(square, mean, mean, value=-1).clamp_(min=0).sqrt_()
+
+
 def _quantile(seen: Tensor, share: float) -> Tensor:
     """Of any number of values; torch's own stops at 2^24."""
     flat = seen.flatten()
@@ -104,7 +120,7 @@ def gather(
     """Decode `samples` latents of seeds from `seed` on and keep what every layer's neurons did.
 
     `latents`, batches of w [n, num_ws, w_dim], take the place of the seeds (then `samples` only guides `progress`).
-    Five seconds for the shipped network on two cores; for a background thread or a child process, with a network of
+    Six seconds for the shipped network on two cores; for a background thread or a child process, with a network of
     its own (it is only called, never changed). `progress` is called with 0..1. The same arguments give the same
     statistics. Layers with fewer than `FEWEST` neurons, and those that make the picture itself, are left out.
     """
@@ -113,8 +129,8 @@ def gather(
 
     def look(layer: str, x: Tensor) -> Tensor:
         if layer in wanted and x.shape[1] >= FEWEST:
-            inside, mean = torch.var_mean(x.float(), (2, 3), correction=0)
-            seen.setdefault(layer, []).append((mean.cpu(), inside.sqrt().cpu()))
+            mean, texture = level_and_texture(x)
+            seen.setdefault(layer, []).append((mean.cpu(), texture.cpu()))
         return x
 
     done = 0
