@@ -31,6 +31,7 @@ void beside(const float* from, int64_t stride, int count, int length, const Warp
             int32_t* second, float* near, float* far) {
     const float last = float(length - 1), period = float(std::max(2 * (length - 1), 1));
     const float finest = job.finest, back = 1 / job.finest, farthest = job.farthest, edge = job.edge;
+#pragma omp simd
     for (int i = 0; i < count; ++i) {
         float p = from[i * stride];
         if (BORDER == MIRROR) {
@@ -85,12 +86,31 @@ void fetch(const T* x, T* y, int width, int channels, const int32_t* const at[4]
     }
 }
 
+constexpr int RUN = 8;
+
 // One row of the result where a row's pixels all come from the same two rows: these are mixed first.
 template <class T>
 void fetch_level(const T* up, const T* low, float of_up, float of_low, T* y, int width, int line, int channels,
                  const int32_t* left, const int32_t* right, const float* of_left, const float* of_right, float* mixed) {
+    if (of_up == 0 && of_low == 0) {
+        std::memset(y, 0, size_t(width) * channels * sizeof(T));
+        return;
+    }
+#pragma omp simd
     for (int k = 0; k < line; ++k) mixed[k] = of_up * wide(up[k]) + of_low * wide(low[k]);
-    for (int i = 0; i < width; ++i) {
+    for (int i = 0, end = 0; i < width; ++i) {
+        if (i >= end) {  // a run of pixels that are all moved alike is one stretch of memory
+            const float a = of_left[i], b = of_right[i];
+            for (end = i + 1; end < width && left[end] == left[end - 1] + 1 && right[end] == right[end - 1] + 1 &&
+                              of_left[end] == a && of_right[end] == b;)
+                ++end;
+            if (end - i >= RUN) {
+                const float *p = mixed + int64_t(left[i]) * channels, *q = mixed + int64_t(right[i]) * channels;
+                for (int k = 0; k < (end - i) * channels; ++k) narrow(a * p[k] + b * q[k], y + i * channels + k);
+                i = end - 1;
+                continue;
+            }
+        }
         const float *p = mixed + int64_t(left[i]) * channels, *q = mixed + int64_t(right[i]) * channels;
         T* to = y + int64_t(i) * channels;
         int k = 0;
@@ -141,9 +161,12 @@ void warp(const Warp& job) {
             for (int k = 0; k < 4; ++k) {
                 const int32_t *rows_ = k < 2 ? up : low, *columns_ = k % 2 ? right : left;
                 const float *of_row = k < 2 ? of_up : of_low, *of_column = k % 2 ? of_right : of_left;
+                int32_t* to_at = at[k];
+                float* to_share = share[k];
+#pragma omp simd
                 for (int i = 0; i < columns; ++i) {
-                    at[k][i] = (rows_[i] * w + columns_[i]) * c;
-                    share[k][i] = of_row[i] * of_column[i];
+                    to_at[i] = (rows_[i] * w + columns_[i]) * c;
+                    to_share[i] = of_row[i] * of_column[i];
                 }
             }
             work(from, to, columns, c, at, share);
@@ -174,7 +197,9 @@ void average(const Bins& job) {
             std::fill(down.begin(), down.end(), 0.0f);
             for (int from = job.top[row]; from < job.bottom[row]; ++from) {
                 const T* at = x + (one / rows * h + std::min(std::max(from, 0), h - 1)) * line;
-                for (int64_t k = 0; k < line; ++k) down[size_t(k)] += wide(at[k]);
+                float* into = down.data();
+#pragma omp simd
+                for (int64_t k = 0; k < line; ++k) into[k] += wide(at[k]);
             }
             for (int column = 0; column < columns; ++column) {
                 const int left = job.left[column], right = job.right[column];

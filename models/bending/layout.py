@@ -8,8 +8,6 @@ Legend: N pictures, C channels, H rows and W columns of pixels.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -33,20 +31,6 @@ def scaled_and_moved(x: Tensor, factor: Scalar, numbers: Tensor) -> Tensor:
     """x times `factor`, and to each map one of `numbers` [N, C]."""
     made = native.reshape(x, "each", factor, numbers=numbers)
     return x * factor + numbers[:, :, None, None] if made is None else made
-
-
-def means(x: Tensor) -> Tensor:
-    """The mean of each map, [N, C]."""
-    stripes = native.average(x, _stripes(x.shape[2]), _stripes(x.shape[3], 1))
-    return x.mean((2, 3)) if stripes is None else stripes.mean((2, 3))
-
-
-@lru_cache(maxsize=64)
-def _stripes(length: int, most: int = 8) -> tuple[Tensor, Tensor]:
-    """The most equal parts of a length, `most` at most: where they begin and where they end."""
-    count = max(part for part in range(1, most + 1) if length % part == 0)
-    edges = torch.arange(0, length + 1, length // count, dtype=torch.int32)
-    return edges[:-1].clone(), edges[1:].clone()
 
 
 def with_plane(x: Tensor, plane: Tensor) -> Tensor:
