@@ -35,8 +35,8 @@ class Decoder:
     """Decoding of one network. Made off the generator's thread, which then calls `frame` and the taps.
 
     `cuts` is the layer that is decoded now (none at home), `muted` says in words what is asked for and cannot be had.
-    `numbers` [3] float32 on the network's device holds what moves; an engine
-    that sends all its numbers in one copy gives its own stretch of that vector, and fills it from `host`.
+    `numbers` [3] float32 on the network's device holds what moves; an engine that sends all its numbers in one copy
+    gives its own stretch of that vector, and fills it from `host`.
 
     `steady` is for a network that is captured once and replayed (CUDA graphs): the tap of the layer is there in every
     frame and does the same work whatever the numbers, bit for bit nothing at home. `noise_share` has no effect then,

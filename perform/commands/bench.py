@@ -110,6 +110,19 @@ def _blend(parsed: argparse.Namespace) -> Rows:
         raise UserError(str(error)) from error
 
 
+def _decode(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.decode import bench_decode
+    from perform.engine.problems import UserError
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    try:
+        return bench_decode(parsed.model or "first-light", parsed.seconds, parsed.threads, tell)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _ears(parsed: argparse.Namespace) -> Rows:
     from perform.bench.ears import bench_ears
 
@@ -134,6 +147,16 @@ def _show(parsed: argparse.Namespace) -> Rows:
     return bench_show(_live(parsed), parsed.seconds)
 
 
+def _rewrite(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.rewrite import bench_rewrite
+    from perform.engine.problems import UserError
+
+    try:
+        return bench_rewrite(parsed.model or "first-light", parsed.device or "cpu", parsed.seconds, parsed.threads)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _tones(_: argparse.Namespace) -> Rows:
     from perform.bench.tones import bench_tones
 
@@ -143,12 +166,14 @@ def _tones(_: argparse.Namespace) -> Rows:
 MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "bend": _bend,
     "blend": _blend,
+    "decode": _decode,
     "ears": _ears,
     "engine": _engine,
     "generator": _generator,
     "latency": _latency,
     "load": _load,
     "osc": _osc,
+    "rewrite": _rewrite,
     "show": _show,
     "startup": _startup,
     "tones": _tones,
