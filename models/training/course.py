@@ -53,7 +53,7 @@ class Course:
     parent: str = "first-light"
     learning_rate: float = 0.01  # falls along a cosine to a seventh in each lesson
     noise_rate: float = 0.02  # of learning_rate, for noise strengths
-    edge_weight: float = 0.5
+    edge_weight: float = 1.0
     ema_steps: float = 100  # half-life of the moving average
     r1_gamma: float = 0.05
     patch: int = 64  # side of what the critic sees
@@ -113,13 +113,18 @@ def unfold(state: Mapping[str, Tensor], measured: Axes) -> dict[str, Tensor]:
     return out
 
 
-def edge_loss(made: Tensor, wanted: Tensor, scales: int = 2) -> Tensor:
-    """How far the steps from pixel to pixel are apart in pictures [N, 3, H, W], at full size and halved `scales` - 1
-    times: differences of pixels alone forgive what is soft.
+def lesson_loss(made: Tensor, wanted: Tensor, edge_weight: float = 1.0, scales: int = 3) -> Tensor:
+    """How far made pictures [N, 3, H, W] are from those wanted, at full size and halved `scales` - 1 times.
+
+    Squared differences find the place of a shape, absolute ones do not ask for the mean of all that it might be, and
+    the steps from pixel to pixel (at all but the smallest size) are what soft pictures lack.
     """
     total = made.new_zeros([])
-    for _ in range(scales):
+    for k in range(scales):
         difference = made - wanted
-        total = total + difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
+        total = total + 0.4 * difference.square().mean() + 0.6 * difference.abs().mean()
+        if k < scales - 1:
+            steps = difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
+            total = total + edge_weight * steps
         made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
     return total

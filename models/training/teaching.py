@@ -19,10 +19,10 @@ from models.checkpoints import io
 from models.generators.style_modulated.config import Config
 from models.generators.stylegan2 import StyleGAN2
 from models.training import data
-from models.training.course import Axes, Course, Lesson, axes, coordinates, edge_loss, fold, unfold
+from models.training.course import Axes, Course, Lesson, axes, coordinates, fold, lesson_loss, unfold
 from models.training.discriminator import Discriminator
 from models.training.inspirations import family
-from models.training.losses import anchor_loss, discriminator_loss, generator_loss, r1_penalty
+from models.training.losses import discriminator_loss, generator_loss, r1_penalty
 from models.training.sheets import grid
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -152,9 +152,8 @@ def step(state: State, bank: Bank, course: Course, bf16: bool = False) -> dict[s
     index = torch.randint(len(bank.pictures), [lesson.batch], generator=state.rng)
     wanted = data.to_signed(bank.pictures[index])
     made = show(state.generator, bank.p[index], rng=state.rng)
-    away, edges = anchor_loss(made, wanted), edge_loss(made, wanted)
-    losses = {"anchor": float(away.detach()), "edges": float(edges.detach())}
-    loss = away + course.edge_weight * edges
+    loss = lesson_loss(made, wanted, course.edge_weight)
+    losses = {"away": float(loss.detach())}
     if lesson.critic:
         praise = _criticise(state, course, made, wanted, losses, bf16)
         loss = loss + lesson.critic * praise

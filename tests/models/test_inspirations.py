@@ -147,8 +147,15 @@ def test_a_lesson_brings_the_pictures_nearer(tmp_path: Path, parent: teaching.Pa
     course = dataclasses.replace(TINY, lessons=(Lesson(16, 30, 8, 16),))
     bank = teaching.draw(course, parent, course.lessons[0], tmp_path, progress=False)
     state = teaching.begin(course, parent)
-    losses = [teaching.step(state, bank, course)["anchor"] for _ in range(30)]
+    losses = [teaching.step(state, bank, course)["away"] for _ in range(30)]
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_the_loss_is_zero_only_there_and_sees_what_is_soft() -> None:
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    assert maths.lesson_loss(x, x) == 0
+    soft = F.avg_pool2d(x, 3, 1, 1)
+    assert maths.lesson_loss(soft, x, 1.0) > maths.lesson_loss(soft, x, 0.0) > 0
 
 
 def test_what_is_not_full_size_is_not_finished(parent: teaching.Parent) -> None:
