@@ -1,5 +1,10 @@
 """A glitch as numbers, what of it can be played, and the history behind keep, undo and home. No torch here.
 
+What is good to play, judged by eye on the shipped network: `layer` 0..0.3 with little `reach` and 20..50 percent breaks
+forms up and lets them grow elsewhere; 0.4..0.75 leaves forms and changes light, colour and surface, and bears 60
+percent; the last layers hardly show. `reach` 1 is a ruin from 30 percent on, and wants 5 to 10. `delete_taps` and
+`alter` are the gentlest, `exchange_layers` is the roughest.
+
 A history belongs to the show, not to a network: the same glitches are played on whatever model is loaded. It is read
 and changed on one thread, the engine's; `sounding` gives an immutable tuple that any thread may take.
 """

@@ -72,23 +72,30 @@ class Rewriter:
         self._limits: dict[str, Tensor] = {}
 
     def splice_from(self, tensors: Mapping[str, Tensor] | None) -> None:
-        """The other network of the operation `splice`, by its tensors, which are read and not copied; None: none.
+        """The other network of the operation `splice`, by its tensors; None: none. They are read, and on this network's
+        device not copied, so they must stay as they are. Some milliseconds: when a model has been loaded.
 
-        ValueError if it has not the same names and shapes: nothing changes then.
+        ValueError if it has not the same names and shapes, or numbers that are none: nothing changes then.
         """
-        if tensors is not None:
-            for name in (*(name for site in self.sites for name in site.tensors), *self._around):
-                shape = list(self._home(name).shape)
-                if name not in tensors:
-                    raise ValueError(f"the other model has no {name}: only models of one shape can be spliced")
-                if list(tensors[name].shape) != shape:
-                    raise ValueError(
-                        f"{name} is {list(tensors[name].shape)} in the other model and {shape} here:"
-                        " only models of one shape can be spliced"
-                    )
-        self._donor = tensors
+        self._donor = None if tensors is None else self._fitting(tensors)
         self._made = {recipe: made for recipe, made in self._made.items() if recipe.op != "splice"}
-        self._asked = ((), -1.0)
+        self._asked = ((), -1.0)  # look again, even if nobody moves
+
+    def _fitting(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        fitting = {}
+        for name in (*(name for site in self.sites for name in site.tensors), *self._around):
+            home = self._home(name)
+            if name not in tensors:
+                raise ValueError(f"the other model has no {name}: only models of one shape can be spliced")
+            if (shape := list(tensors[name].shape)) != list(home.shape):
+                raise ValueError(
+                    f"{name} is {shape} in the other model and {list(home.shape)} here:"
+                    " only models of one shape can be spliced"
+                )
+            if not bool(tensors[name].isfinite().all()):
+                raise ValueError(f"{name} of the other model holds numbers that are none: the file is damaged")
+            fitting[name] = tensors[name].detach().to(home)
+        return fitting
 
     def frame(self, glitches: Sequence[Glitch], divergence: float = 1.0) -> None:
         """Say what is done from now on, one glitch after another; `divergence` 0..1 multiplies every strength.

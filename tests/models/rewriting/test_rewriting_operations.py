@@ -204,5 +204,21 @@ def test_no_second_model_or_one_of_another_shape_is_said() -> None:
     )
     with pytest.raises(ValueError, match="only models of one shape"):
         one.rewriter.splice_from(network("stylegan3").state_dict())
+    with pytest.raises(ValueError, match=r"const is \[8, 4, 4\] in the other model and \[16, 4, 4\] here"):
+        one.rewriter.splice_from(one.parent | {"synthesis.b4.const": torch.zeros(8, 4, 4)})
+    with pytest.raises(ValueError, match="damaged"):
+        one.rewriter.splice_from(one.parent | {"mapping.w_avg": torch.full((16,), float("nan"))})
+    assert one.play(Glitch("splice")) == 0
     one.play(Glitch("alter"))
     assert not one.rewriter.muted
+
+
+def test_a_second_model_that_comes_later_is_heard_at_once() -> None:
+    one, other = bench(), network(seed=9)
+    assert one.play(Glitch("splice")) == 0
+    one.rewriter.splice_from(other.state_dict())
+    assert one.play(Glitch("splice")) > 0
+    assert not one.rewriter.muted
+    one.rewriter.splice_from(None)
+    one.play(Glitch("splice"))
+    assert not one.changed()
