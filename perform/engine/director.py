@@ -45,6 +45,8 @@ class Played(Protocol):
     signals: Signals
     history: History
 
+    def store(self, slot: int) -> None: ...
+
 
 def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, ...]:
     """Which preset and which model play, as choices, and the buttons that change them: for the root of the tree."""
@@ -205,6 +207,10 @@ class Director:
                 self._shake()
             case "show.save":
                 self._save()
+            case _ if name.startswith("walk.store."):
+                slot = name.rpartition(".")[2]
+                self._engine.store(int(slot))
+                self._say(f"kept as place {slot}: walk.slot.{slot} brings it back")
             case "decode.repick":  # another seed is another idea, and a preset can remember it
                 parameters = self._engine.parameters
                 parameters.set("decode.seed", parameters.get("decode.seed") + 1.0)

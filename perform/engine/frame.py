@@ -17,7 +17,9 @@ T = TypeVar("T")
 class Request:
     """What the generator is asked for: the values of one tick, and how far the walk has come (in landmarks).
 
-    `serial` counts requests, so that a frame tells which hands it answers. `glitches` are what is rewritten.
+    `serial` counts requests, so that a frame tells which hands it answers. `glitches` are what is rewritten, `stores`
+    the newest wishes (number, slot) to keep the place of a frame in a slot: each is done once, in whichever frame sees
+    it first.
     """
 
     tick: Tick
@@ -25,6 +27,7 @@ class Request:
     position: float
     serial: int = 0
     glitches: tuple[Glitch, ...] = ()
+    stores: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

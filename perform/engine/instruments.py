@@ -22,6 +22,7 @@ from models.decoding.decoder import Decoder
 from models.generators import Generator
 from models.resident import Resident, Stage
 from models.rewriting.rewriter import Rewriter
+from models.steering.bank import Recall
 from models.steering.steer import Steer
 from perform.engine.lore import Lore
 from perform.engine.parameters import Part, Values
@@ -66,8 +67,10 @@ class Instruments:
         self._rewriter = Rewriter(generator, self._resident)
         self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
         self._decoder = Decoder(generator)
+        self.recall = Recall((lore or Lore()).bank, self._mean, generator.num_ws)
         self.know(lore or Lore())
-        self._rigged = self._playing = self._with(rig)
+        self._playing: _Rigged | None = None
+        self._rigged = self._with(rig)
 
     @property
     def rig(self) -> Rig:
@@ -92,7 +95,14 @@ class Instruments:
     @property
     def muted(self) -> tuple[str, ...]:
         """What this network cannot play, a line each."""
-        return (*self._rigged.words, *self._rewriter.muted, *self._steer.muted, *self._decoder.muted, *self.lore.words)
+        return (
+            *self._rigged.words,
+            *self._rewriter.muted,
+            *self._steer.muted,
+            *self.recall.muted,
+            *self._decoder.muted,
+            *self.lore.words,
+        )
 
     @property
     def lacks_statistics(self) -> bool:
@@ -171,10 +181,11 @@ class Instruments:
             w = walker.w(values, position)
         else:
             w = mixture(shares, lambda k: rigged.walkers[k].w(values, position))
-        return self._steer.apply(
+        w = self._steer.apply(
             w, Part(values, "steer."), truncation_psi=values["walk.truncation_psi"],
             truncation_cutoff=int(values["walk.truncation_cutoff"]),
         )  # fmt: skip
+        return self.recall.apply(w, Part(values, "walk."))
 
     def taps(self, values: Values, dt: float) -> Taps:
         """What happens at which layers in this frame."""

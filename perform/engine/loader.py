@@ -133,7 +133,10 @@ class Loader:
         return self._arrivals.take()
 
     def close(self) -> None:
-        """Take no more names; a load in progress is left to end with the program."""
+        """Take no more names; a load in progress is left to end with the program. What was kept is written."""
+        for deck in self._decks.playing() if self._decks is not None else ():
+            with contextlib.suppress(OSError):
+                deck.save()
         self._running = False
         self._wake.set()
         self._came.set()
@@ -153,6 +156,7 @@ class Loader:
                 if deck not in hopeless and self._running and not self._came.is_set():
                     self.quickening = not deck.quick
                     try:
+                        deck.save()
                         if not deck.learn() and not deck.quick:
                             deck.quicken()
                     except Exception as error:  # noqa: BLE001 - compilers fail in every way; it plays on as it is

@@ -66,6 +66,7 @@ class Engine:
         self.patch = Patch((), parameters)
         self.traveller = Traveller()
         self.history = History()
+        self.stores: tuple[tuple[int, int], ...] = ()
         self.latency = LatencyMeter()
         self.frame_times = Gauge(1024)
         self.own_time = Gauge(1024)
@@ -112,8 +113,13 @@ class Engine:
             self.latency.forget()
         elif moved or not only_hands:
             glitches = self.history.sounding(Part(values, "rewrite."))
-            self.worker.ask(Request(tick, values, position, self.serial, glitches))
+            self.worker.ask(Request(tick, values, position, self.serial, glitches, self.stores))
         return values
+
+    def store(self, slot: int) -> None:
+        """Have the place of the next frame kept in a slot."""
+        number = self.stores[-1][0] + 1 if self.stores else 1
+        self.stores = (*self.stores[-15:], (number, slot))
 
     def touch(self, events: Sequence[Event]) -> bool:
         """A signal that bears a parameter's own name sets it. Whether a hand moved.

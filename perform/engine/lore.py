@@ -7,14 +7,15 @@ commands, never for the show's own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import models
-from models.bending.clusters import Clusters, clusters_path, load_clusters
+from models.bending.clusters import Clusters, clusters_path, load_clusters, model_hash
 from models.checkpoints import Refused
 from models.decoding.statistics import Statistics, gather, load_statistics, save_statistics, statistics_path
+from models.steering.bank import Bank, bank_path, load_bank, save_bank
 from models.steering.find import directions_for
 from perform.engine.preset import user_folder
 
@@ -27,16 +28,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Lore:
-    """What is known of one network. `words` are lines about what was found and cannot be used."""
+    """What is known of one network, and its bank of places. `words` are lines about what cannot be used."""
 
     clusters: Clusters | None = None
     directions: Directions | None = None
     statistics: Statistics | None = None
+    bank: Bank = field(default_factory=Bank)
     words: tuple[str, ...] = ()
 
 
 def own_folder(kind: str) -> Path:
-    """Where the user's own files of a kind ("clusters", "directions", "activity") lie."""
+    """Where the user's own files of a kind ("clusters", "directions", "activity", "slots") lie."""
     return user_folder().parent / kind
 
 
@@ -49,8 +51,17 @@ def known(generator: Generator, name: str) -> Lore:
     words: list[str] = []
     clusters = _look(name, "clusters", clusters_path, lambda path: load_clusters(path, generator), words)
     statistics = _look(name, "activity", statistics_path, lambda path: load_statistics(path, generator), words)
+    model = model_hash(generator)
+    bank = _look(name, "slots", bank_path, lambda path: load_bank(path, model), words) or Bank({}, model)
     directions, _, refused = directions_for(generator, name, own_folder("directions"), models.shipped())
-    return Lore(clusters, directions, statistics, (*words, *refused))
+    return Lore(clusters, directions, statistics, bank, (*words, *refused))
+
+
+def keep(bank: Bank, name: str) -> None:
+    """Write the places of a model into the user's folder. OSError where the disk refuses."""
+    path = own_folder("slots") / bank_path(Path(name)).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_bank(path, bank)
 
 
 def with_statistics(lore: Lore, name: str, progress: Callable[[float], None] | None = None) -> Lore:

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.knobs import Knob
 from models.latents import Array
+from models.steering.temperature import temper, temperature_knob
 from perform.engine.parameters import Values
 
 POSE = ("pose.rotate", "pose.x", "pose.y", "pose.scale", "pose.mirror", "pose.shear")
@@ -36,6 +37,7 @@ def label_knobs() -> tuple[Knob, ...]:
         Knob("a", 0.0, 0.0, last, "", "the class; one that the network lacks counts from 0 again", "int"),
         Knob("b", 0.0, 0.0, last, "", "the class that is mixed in", "int"),
         Knob("mix", 0.0, 0.0, 1.0, "", "0 is class a, 1 is class b"),
+        temperature_knob(),
     )
 
 
@@ -45,4 +47,4 @@ def label(values: Values, classes: int) -> Array:
     vector = np.zeros(classes)
     vector[int(values["label.a"]) % classes] += 1.0 - mix
     vector[int(values["label.b"]) % classes] += mix
-    return vector
+    return temper(vector, values["label.temperature"])

@@ -21,13 +21,15 @@ from models.generators import Generator, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
 from perform.engine.instruments import Instruments, Taps
-from perform.engine.lore import Lore, with_statistics
+from perform.engine.lore import Lore, keep, with_statistics
+from perform.engine.parameters import Part
 from perform.engine.pose import POSE, label
 from perform.engine.problems import UserError
 from perform.engine.rig import NOTHING, Rig
 from perform.engine.walk import Array, Walker
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+BESIDE = ("walk.noise_strength", "pose.anchor", *POSE)  # what makes a picture besides w
 STAGINGS = 3  # sets of moving numbers: one being written, two that an accelerator may still be reading
 
 
@@ -79,6 +81,8 @@ class Deck:
         self._synthesize = plain(generator)
         self._dtype, self.manner = "float32", "eager float32"
         self._shelf: Shelf | None = None
+        self._stored: int | None = None
+        self._unsaved = False
         self._patient = not fast  # a film waits for what it asks for
         self._time = 0.0
         self._instruments = Instruments(generator, name, self._map, rig or NOTHING, lore)
@@ -173,12 +177,17 @@ class Deck:
                 self._label = wanted
                 self._walker.forget()
                 self._instruments.forget()
-        self._instruments.weights(values, request.glitches)
+        made = self._instruments
+        made.weights(values, request.glitches)
         staging = self._stagings[request.serial % len(self._stagings)]
         numbers = staging.numpy()
-        numbers[:-11] = self._instruments.w(self._walker, values, request.position).ravel()
-        numbers[-11], numbers[-10] = values["walk.noise_strength"], values["pose.anchor"]
-        pose = tuple(values[name] for name in POSE)
+        w = made.w(self._walker, values, request.position)
+        kept = made.recall.numbers(Part(values, "walk."))
+        beside = {name: kept.get(name, values[name]) for name in BESIDE}
+        self._store(request.stores, w, beside)
+        numbers[:-11] = w.ravel()
+        numbers[-11], numbers[-10] = beside["walk.noise_strength"], beside["pose.anchor"]
+        pose = tuple(beside[name] for name in POSE)
         if pose != self._pose:
             self._pose = pose
             rotate, x, y, scale, mirror, shear = pose
@@ -192,6 +201,22 @@ class Deck:
         if self._patient and self.learn():
             taps = self._instruments.taps(values, dt)
         return self._synthesize(self._moving, taps)
+
+    def _store(self, wishes: tuple[tuple[int, int], ...], w: Array, beside: dict[str, float]) -> None:
+        """Keep the place of this frame, for the wishes that are new."""
+        newest = wishes[-1][0] if wishes else 0
+        done = newest if self._stored is None else self._stored  # what was wished before this deck came is not meant
+        for number, slot in wishes:
+            if number > done:
+                self._instruments.recall.store(slot, w, beside)
+                self._unsaved = True
+        self._stored = newest
+
+    def save(self) -> None:
+        """Write down the places that were kept since the last time. OSError where the disk refuses."""
+        if self._unsaved:
+            self._unsaved = False
+            keep(self._instruments.recall.bank, self.name)
 
     @torch.inference_mode()
     def _map(self, z: Array, maps: Callable[[Array, Array | None], Array] | None = None) -> Array:

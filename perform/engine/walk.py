@@ -8,6 +8,7 @@ import numpy as np
 
 from models import latents
 from models.knobs import Knob, knobs_of
+from models.steering.bank import slot_knobs
 from perform.engine.parameters import Values
 
 Array = latents.Array
@@ -25,6 +26,7 @@ def walk_knobs() -> tuple[Knob, ...]:
         Knob("truncation_cutoff", ALL_LAYERS, 0, ALL_LAYERS, "layers", "how many layers the truncation reaches", "int"),
         Knob("noise_strength", 1.0, 0.0, 4.0, "", "how strong the grain of the network is"),
         *knobs_of(latents.accent),
+        *slot_knobs(),
     )
 
 

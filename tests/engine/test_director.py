@@ -27,6 +27,10 @@ class Engine:
         self.signals = Signals()
         self.patch = Patch((), parameters)
         self.history = History()
+        self.stored: list[int] = []
+
+    def store(self, slot: int) -> None:
+        self.stored.append(slot)
 
 
 class Shelf:
