@@ -61,6 +61,7 @@ class Rewriter:
         own = {name for site in self.sites for name in site.tensors}
         self._around = tuple(name for name in resident.names if name not in own)
         self._home = resident.home
+        self._spread = {site.weight: resident.home(site.weight).std() for site in self.sites}
         self._draws = Draws()
         self._donor: Mapping[str, Tensor] | None = None
         self._made: dict[Glitch, tuple[int, list[Change], str]] = {}  # by the glitch at strength 0
@@ -174,7 +175,7 @@ class Rewriter:
             share = recipe.percent_change / 100
             site = self.sites[place]
             around = self._around if everything and place == 0 else ()  # once
-            job = Job(site, self.sites, share, recipe.seed, self._home, self._draws, self._donor, around)
+            job = Job(site, self.sites, share, recipe.seed, self._home, self._draws, self._spread, self._donor, around)
             try:
                 changes += operations()[recipe.op](job)
             except Impossible as error:

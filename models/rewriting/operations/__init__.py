@@ -42,8 +42,9 @@ class Site:
 class Job:
     """A layer, and how much of it is meant. `share` 0..1 of the filters; `seed` decides which.
 
-    `home(name)` is a tensor as the network came; `donor` another network's tensors of the same names and shapes.
-    `around` is what belongs to no layer, where all layers are meant, and empty else.
+    `home(name)` is a tensor as the network came, and `spread` the standard deviation of each site's weight; `donor` are
+    another network's tensors of the same names and shapes. `around` is what belongs to no layer, where all layers are
+    meant, and empty else.
     """
 
     site: Site
@@ -52,6 +53,7 @@ class Job:
     seed: int
     home: Callable[[str], Tensor]
     draws: Draws
+    spread: Mapping[str, Tensor]
     donor: Mapping[str, Tensor] | None = None
     around: tuple[str, ...] = ()
 

@@ -14,11 +14,10 @@ def alter(job: Job) -> list[Change]:
     W + sigma std(W) N(0, 1), std over the layer. Demodulation gives every filter back its loudness, so what shows is
     the turn: at strength 1 the filter points about 56 degrees away from where it was trained to.
     """
-    home = job.home(job.site.weight)
-    chosen = job.chosen(len(home))
+    chosen = job.chosen(len(job.home(job.site.weight)))
     if not len(chosen):
         return []
-    index, scale = job.places(chosen), home.std() * SIGMA
+    index, scale = job.places(chosen), job.spread[job.site.weight] * SIGMA
 
     def over(now: Tensor) -> Tensor:
         drawn = job.draws.normal(job.seed, job.site.weight, len(chosen), now[0].numel(), now.device)
