@@ -12,5 +12,5 @@ from tests.engine.random_moves import Moves
 def test_random_moves_break_nothing_and_home_is_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "home"))
     moves = Moves(tmp_path, seed=3)
-    moves.run(10_000)
+    moves.run(4_000)
     moves.home()
