@@ -19,6 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, default=24.0)
     parser.add_argument("--fps", type=positive, default=15.0)
     parser.add_argument("--count", type=int, default=6, help="how many moments [6]")
+    parser.add_argument("--jpg", action="store_true", help="smaller files")
     parser.add_argument("--alone", action="store_true", help="without the row of the trained network")
 
 
@@ -30,7 +31,7 @@ def run(parsed: argparse.Namespace) -> int:
     for name in parsed.presets or list(presets.available()):
         presets.read(presets.find(name))  # a wrong name is said before the first sheet is drawn
     for name in parsed.presets or list(presets.available()):
-        out = parsed.out / f"{Path(name).stem}.png"
+        out = parsed.out / f"{Path(name).stem}.{'jpg' if parsed.jpg else 'png'}"
         wanted = options_for(name, parsed.size, parsed.seconds, parsed.fps, parsed.model)
         problems = sheet(wanted, parsed.track, out, max(1, parsed.count), compare=not parsed.alone)
         print("\n".join([str(out), *(f"  {line}" for line in problems)]))

@@ -22,7 +22,7 @@ def contact_sheet(
     title: str = "",
     width: int = 320,
 ) -> None:
-    """Write `frames` (each `[H, W, 4]` or `[H, W, 3]` uint8, top row first) as one PNG, `columns` wide.
+    """Write `frames` (each `[H, W, 4]` or `[H, W, 3]` uint8, top row first) as one PNG (or .jpg), `columns` wide.
 
     Each picture becomes `width` pixels wide with its caption below; `title` goes over all. Raises UserError where the
     file cannot be written and ValueError without frames.
@@ -49,6 +49,6 @@ def contact_sheet(
         if index < len(captions):
             draw.text((x, y + height + gap * 0.7), captions[index], fill=_FAINT, font=small, anchor="lm")
     try:
-        sheet.save(path, "PNG")
+        sheet.save(path, "JPEG" if Path(path).suffix == ".jpg" else "PNG", quality=88)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot write the contact sheet {path}: {error}; choose another place") from error
