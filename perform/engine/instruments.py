@@ -16,7 +16,7 @@ from models.bending.bender import Bender, LayerTap
 from models.blending import Unmixable
 from models.blending.blend import Blend
 from models.blending.mapping import mixture
-from models.blending.relatives import Relative, read
+from models.blending.relatives import Relative, check, read
 from models.checkpoints import Refused
 from models.decoding.decoder import Decoder
 from models.generators import Generator
@@ -148,7 +148,7 @@ class Instruments:
             if name:
                 try:
                     one = read(name)
-                    Blend(self._resident, self._generator, [one], self._name)
+                    check(home, self._generator.architecture, one)
                 except (Refused, Unmixable, ValueError, OSError) as error:
                     words.append(f"blend: {error}")
                     one = Relative(self._name, home)

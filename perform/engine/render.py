@@ -165,7 +165,20 @@ class Deck:
             self._play(self._shelf)
 
     def _play(self, shelf: Shelf) -> None:
-        self._synthesize, self.manner = compiled(shelf, plain(self._generator)), f"compiled {self._dtype}"
+        """The network as a form: one call, which leaves the interpreter to the other threads.
+
+        Where no form has a place for the taps of a frame yet, the network plays as it is.
+        """
+        eager, manners = plain(self._generator), (f"eager {self._dtype}", f"compiled {self._dtype}")
+
+        def synthesize(now: Moving, taps: Taps) -> torch.Tensor:
+            form = shelf.best(taps)
+            self.manner = manners[form is not None]
+            if form is None:
+                return eager(now, taps)
+            return form(now.w, noise_strength=now.noise_strength, taps=taps, transform=now.transform)
+
+        self._synthesize, self.manner = synthesize, manners[1]
 
     @torch.inference_mode()
     def picture(self, request: Request) -> torch.Tensor:
@@ -250,21 +263,6 @@ def plain(generator: Generator) -> Synthesize:
         if taps:
             given["tap"] = lambda layer, x: taps[layer](x) if layer in taps else x
         return call(now.w, noise_strength=now.noise_strength, transform=now.transform, **given)
-
-    return synthesize
-
-
-def compiled(shelf: Shelf, otherwise: Synthesize) -> Synthesize:
-    """The network as a form of `models.forms`: one call, which leaves the interpreter to the other threads.
-
-    Where no form has a place for these taps yet, the network plays as it is.
-    """
-
-    def synthesize(now: Moving, taps: Taps) -> torch.Tensor:
-        form = shelf.best(taps)
-        if form is None:
-            return otherwise(now, taps)
-        return form(now.w, noise_strength=now.noise_strength, taps=taps, transform=now.transform)
 
     return synthesize
 
