@@ -68,12 +68,6 @@ def light(height: Tensor, angle: float, elevation: float, shine: float) -> tuple
     return lit, glint
 
 
-def palette(hue: float, spread: float = 0.0) -> Tensor:
-    """[3]: a saturated colour on a wheel of cosines; `hue` 0 is red, 1/3 green, 2/3 blue."""
-    turn = torch.tensor([0.0, 1 / 3, 2 / 3])
-    return 0.5 + 0.5 * torch.cos(2 * math.pi * (hue + spread - turn))
-
-
 def along(colours: Tensor, u: Tensor) -> Tensor:
     """[3]: the colour at 0..1 of the way through colours [K, 3]."""
     x = float(u) * (len(colours) - 1)
