@@ -63,6 +63,7 @@ class Decoder:
         self.numbers = numbers
         self._pool = noise_pool()
         self._seed, self._draws, self._pressed = 0.0, 0, False
+        self._sent: tuple[float, ...] = ()
         self._drawn: tuple[object, ...] = ()  # what the idea that speaks was drawn by
         self._speakers: dict[str, Speakers] = {}
         self._active: Mapping[str, LayerTap] = {}
@@ -106,7 +107,12 @@ class Decoder:
         self._draws += pressed and not before
         self._pressed = pressed
         amount = v["amount"] * (min(divergence, 1.0) if divergence > 0 else 0.0)  # NaN is 0, too
-        self._host[:] = amount, v["on_value"], v["noise_std"]
+        numbers = amount, v["on_value"], v["noise_std"]
+        if numbers != self._sent:
+            self._sent = numbers
+            self._host[:] = numbers
+            for speakers in self._speakers.values():
+                speakers.moved()
         some = v["n_neurons"] > 0
         if v["method"] == NOISY:
             some = v["noise_std"] > 0 and (some or v["noise_share"] > 0)

@@ -11,11 +11,11 @@ from torch import Tensor
 from models.decoding.choice import drawn, idea, low_active
 from models.decoding.noise import Noise
 from models.decoding.played import LOW_ACTIVE, MOST, NOISY
-from models.decoding.statistics import Activity, level_and_texture
+from models.decoding.statistics import Activity, level_and_square
 
 SIDE = 32  # a map's mean and strength are taken from about SIDE x SIDE of its points
 FEW, ROW = 32, 256  # channels below which pixels are taken together, and to how many
-SILENCE = 0.05  # of the loudest: what is fainter than that is not made out of nothing
+SILENCE = 0.05  # of the loudest
 
 
 class Speakers:
@@ -32,7 +32,10 @@ class Speakers:
         self._loud = activity.loudness
         self._usually_off = _usually_off(activity)
         self._shares = torch.zeros(count, device=device)  # 1 for those that are raised
-        self._raised = False
+        self._one = torch.ones([], device=device)
+        self._share = self._level = self._target = torch.zeros([], device=device)
+        self._floor = max((SILENCE * self._loud) ** 2, 1e-12)
+        self._raised, self._stale = False, True
         self._rng = torch.Generator()
         self._noise = Noise(count, MOST, pool, device, steady)
         self._noise_unit = self._loud or activity.spread  # maps: by their strength; single units: by the layer's
@@ -64,7 +67,7 @@ class Speakers:
             shares = torch.zeros(len(self._shares))
             shares[list(raised)] = 1
             self._shares.copy_(shares, non_blocking=True)
-        self._raised = bool(raised)
+        self._raised, self._stale = bool(raised), True
         self._noise.choose(noisy, self._rng)
 
     @torch.no_grad()
@@ -75,14 +78,23 @@ class Speakers:
             return y
         return self._noise.add_to(y, self._amount * self._noise_std * self._noise_unit)
 
+    def moved(self) -> None:
+        """One of the numbers is another than in the frame before."""
+        self._stale = True
+
     def _raise(self, x: Tensor) -> Tensor:
-        now, texture = level_and_texture(x, SIDE)
-        share = self._shares * self._amount
-        gain = (self._on * self._loud / (texture + (SILENCE * self._loud + 1e-12))).clamp_(min=1) - 1
-        level = torch.addcmul(self._mean, self._sigma, self._on)
-        lift = (level - now).clamp_(min=0)
-        offset = share * torch.addcmul(lift, now, gain, value=-1)
-        scale = torch.addcmul(torch.ones_like(gain), gain, share)
+        """A call costs some microseconds whatever it computes, so there are few, and none for what stands still."""
+        if self._stale or self._steady:
+            self._stale = False
+            self._share = self._shares * self._amount
+            self._target = self._on * self._loud
+            self._level = torch.addcmul(self._mean, self._sigma, self._on)
+        now, square = level_and_square(x, SIDE)
+        # A map that is fainter than SILENCE times the loudest counts as that: it is not made out of nothing.
+        spread = torch.addcmul(square, now, now, value=-1).clamp_(min=self._floor)
+        gain = spread.rsqrt_().mul_(self._target).clamp_(min=1)
+        scale = torch.lerp(self._one, gain, self._share)
+        offset = torch.maximum(now, self._level).addcmul_(now, gain, value=-1).mul_(self._share)
         return _affine(x, scale.to(x.dtype), offset.to(x.dtype))
 
 
