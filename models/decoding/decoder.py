@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from models.bending.clusters import bendable
+from models.decoding.native import KERNEL
 from models.decoding.noise import noise_pool
 from models.decoding.played import NOISY, REGULAR, knobs
 from models.decoding.speakers import Speakers
@@ -76,10 +77,13 @@ class Decoder:
         return tuple(self._speakers)
 
     def adopt(self, statistics: Statistics) -> None:
-        """Decode by these statistics from the next frame on. Any thread; some milliseconds.
+        """Decode by these statistics from the next frame on. Any thread but the generator's: milliseconds, the first
+        time on a machine some seconds.
 
         They must be of this network: `load_statistics` refuses a file of another.
         """
+        if self.numbers.device.type == "cpu":
+            KERNEL.prepare()
         self._speakers = {
             layer: Speakers(statistics.layers[layer], self.numbers, self._pool, self._steady)
             for layer in self._bendable

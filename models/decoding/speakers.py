@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.decoding.choice import drawn, idea, low_active
+from models.decoding.native import Job, raised
 from models.decoding.noise import Noise
 from models.decoding.played import LOW_ACTIVE, MOST, NOISY
 from models.decoding.statistics import Activity, level_and_square
@@ -28,7 +29,7 @@ class Speakers:
         self._activity, self._steady = activity, steady
         device, count = numbers.device, len(activity.rates)
         self._amount, self._on, self._noise_std = numbers.unbind()
-        self._mean, self._sigma = activity.mean.to(device), activity.sigma.to(device)
+        self._mean, self._sigma = (t.to(device).contiguous() for t in (activity.mean, activity.sigma))
         self._loud = activity.loudness
         self._usually_off = _usually_off(activity)
         self._shares = torch.zeros(count, device=device)  # 1 for those that are raised
@@ -36,6 +37,9 @@ class Speakers:
         self._share = self._level = self._target = torch.zeros([], device=device)
         self._floor = max((SILENCE * self._loud) ** 2, 1e-12)
         self._raised, self._stale = False, True
+        self._job = Job(loud=self._loud, least=self._floor, numbers=numbers.data_ptr())
+        self._job.shares, self._job.mean = self._shares.data_ptr(), self._mean.data_ptr()
+        self._job.sigma = self._sigma.data_ptr()
         self._rng = torch.Generator()
         self._noise = Noise(count, MOST, pool, device, steady)
         self._noise_unit = self._loud or activity.spread  # maps: by their strength; single units: by the layer's
@@ -83,7 +87,8 @@ class Speakers:
         self._stale = True
 
     def _raise(self, x: Tensor) -> Tensor:
-        """A call costs some microseconds whatever it computes, so there are few, and none for what stands still."""
+        if (made := raised(x, self._job, SIDE)) is not None:
+            return made
         if self._stale or self._steady:
             self._stale = False
             self._share = self._shares * self._amount
@@ -95,15 +100,17 @@ class Speakers:
         gain = spread.rsqrt_().mul_(self._target).clamp_(min=1)
         scale = torch.lerp(self._one, gain, self._share)
         offset = torch.maximum(now, self._level).addcmul_(now, gain, value=-1).mul_(self._share)
-        return _affine(x, scale.to(x.dtype), offset.to(x.dtype))
+        return _affine(x, scale, offset)
 
 
 def _affine(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
-    """x [N, C, H, W] times `scale` plus `offset`, both [N, C], as a new tensor.
+    """x [N, C, H, W] times `scale` plus `offset`, both [N, C] float32, as a new tensor of x's type.
 
-    With few channels last the inner loop is short: several pixels are taken as one row of more channels (0.17 ms
-    against 1.7 at 8 x 256 x 256 in bfloat16).
+    A gain about a mean is a small difference of large products, so they are float32, too. With few channels last the
+    inner loop is short: several pixels are taken as one row of more channels (0.07 ms against 0.46 at 8 x 256 x 256).
     """
+    if x.dtype != torch.float32:
+        return (x * scale[:, :, None, None]).add_(offset[:, :, None, None]).to(x.dtype)
     count, pixels = x.shape[1], x.shape[2] * x.shape[3]
     if len(x) == 1 and count < FEW and x.is_contiguous(memory_format=torch.channels_last):
         together = math.gcd(pixels, ROW // count)
