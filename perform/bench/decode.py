@@ -28,7 +28,8 @@ def bench_decode(model: str, seconds: float, threads: int | None, tell: Callable
     First the whole frame at the layer that the knob stands at by itself, in the quickest form there is here, cut there;
     then at every layer the tap alone, on maps of that layer. Rows: what (frame or tap), layer, method, median
     milliseconds with and without, `added_ms` (the difference of medians; of a tap its own time), the same of minima,
-    `limit`, and `choose_ms`, the time in which an idea is drawn. ValueError for an unknown model or one that cannot be decoded.
+    `limit`, and `choose_ms`, the time in which an idea is drawn. ValueError for an unknown model or one that cannot be
+    decoded.
     """
     import torch
 
