@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.bending.bender import Bender, LayerTap
+from models.bending.enlarge import Enlarge
+from models.bending.wide import plan
 from models.blending import Unmixable
 from models.blending.blend import Blend
 from models.blending.mapping import mixture
@@ -20,6 +22,7 @@ from models.blending.relatives import Relative, check, read
 from models.checkpoints import Refused
 from models.decoding.decoder import Decoder
 from models.generators import Generator
+from models.generators.stylegan2 import StyleGAN2
 from models.resident import Resident, Stage
 from models.rewriting.rewriter import Rewriter
 from models.steering.bank import Recall
@@ -67,6 +70,7 @@ class Instruments:
         self._rewriter = Rewriter(generator, self._resident)
         self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
         self._decoder = Decoder(generator)
+        self._too_wide = ""
         self.recall = Recall((lore or Lore()).bank, self._mean, generator.num_ws)
         self.know(lore or Lore())
         self._playing: _Rigged | None = None
@@ -97,6 +101,7 @@ class Instruments:
         """What this network cannot play, a line each."""
         return (
             *self._rigged.words,
+            *((self._too_wide,) if self._too_wide else ()),
             *self._rewriter.muted,
             *self._steer.muted,
             *self.recall.muted,
@@ -196,6 +201,17 @@ class Instruments:
         asked = [values.get(name, default) for name, default in rigged.names]
         bent = rigged.bender.frame(asked, dt, divergence)
         return {**bent, **{layer: _after(bent.get(layer), tap) for layer, tap in decoded.items()}} if decoded else bent
+
+    def wide(self, values: Values) -> Enlarge | None:
+        """How the picture is drawn wider than it was trained, None where it is not."""
+        self._too_wide = ""
+        asked: Mapping[str, Any] = plan(Part(values, "bend.wide.")) if values.get("divergence", 1.0) > 0.0 else {}
+        if not asked:
+            return None
+        if not isinstance(self._generator, StyleGAN2) or asked["layer"] not in self._generator.layers[:-2]:
+            self._too_wide = f"bend.wide: this {self._generator.architecture} cannot be drawn wide at {asked['layer']}"
+            return None
+        return Enlarge(**asked)
 
     def forget(self) -> None:
         """The label has changed: all ways from z to w are made anew."""

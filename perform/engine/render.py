@@ -16,8 +16,9 @@ from inspect import signature
 import numpy as np
 import torch
 
+from models.bending.enlarge import Enlarge, synthesize_wide
 from models.forms.shelf import Shelf
-from models.generators import Generator, has_fast_bf16
+from models.generators import Generator, Tap, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from perform.engine.frame import Request
 from perform.engine.instruments import Instruments, Taps
@@ -213,7 +214,19 @@ class Deck:
         taps = self._instruments.taps(values, dt)
         if self._patient and self.learn():
             taps = self._instruments.taps(values, dt)
-        return self._synthesize(self._moving, taps)
+        wide = made.wide(values)
+        return self._synthesize(self._moving, taps) if wide is None else self._wider(wide, taps, w, request)
+
+    def _wider(self, wide: Enlarge, taps: Taps, w: Array, request: Request) -> torch.Tensor:
+        """The picture `[1, 3, H, W]` wider than the network was trained for, uncompiled; several places share it."""
+        values = request.values
+        ahead = [k * values["bend.wide.spread"] for k in range(1, int(values["bend.wide.latents"]))]
+        places = [w, *(self._instruments.w(self._walker, values, request.position + far) for far in ahead)]
+        latents = torch.from_numpy(np.stack(places)).to(self._device, torch.float32)
+        self.manner = "eager, wide"
+        return synthesize_wide(
+            self._generator, latents, wide, tap=tapped(taps), noise_strength=self._moving.noise_strength
+        )
 
     def _store(self, wishes: tuple[tuple[int, int], ...], w: Array, beside: dict[str, float]) -> None:
         """Keep the place of this frame, for the wishes that are new."""
@@ -253,6 +266,11 @@ def to_rgba(image: torch.Tensor, out: torch.Tensor) -> None:
     out[..., :3] = scaled.to(torch.uint8)
 
 
+def tapped(taps: Taps) -> Tap:
+    """Taps by layer as a network takes them."""
+    return lambda layer, x: taps[layer](x) if layer in taps else x
+
+
 def plain(generator: Generator) -> Synthesize:
     """The network as it is, from the moving numbers to a picture `[1, 3, H, W]`."""
     call: Callable[..., torch.Tensor] = generator.synthesize
@@ -261,7 +279,7 @@ def plain(generator: Generator) -> Synthesize:
     def synthesize(now: Moving, taps: Taps) -> torch.Tensor:
         given: dict[str, object] = {"anchor": now.anchor} if moves else {}
         if taps:
-            given["tap"] = lambda layer, x: taps[layer](x) if layer in taps else x
+            given["tap"] = tapped(taps)
         return call(now.w, noise_strength=now.noise_strength, transform=now.transform, **given)
 
     return synthesize

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from models.bending.slots import Features, Slot, slot_knobs
 from models.bending.transforms import knobs_by_transform
+from models.bending.wide import wide_knobs
 from models.knobs import Knob, text
 from perform.engine.parameters import nearest
 from perform.engine.problems import UserError
 
 MODELS = 8  # in a blend, as models.blending.rows has it
+TAKEN = ("wide", "add", "remove")
 KINDS = ("all", "random", "cluster")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _WORDS = {
@@ -44,6 +46,8 @@ def slot(name: str, layer: str, transform: str, features: Features, amount: floa
     """A slot, looked at. UserError names what is wrong with it and the nearest right word."""
     if not _NAME.fullmatch(name):
         raise UserError(f'a slot cannot be called "{name}": small letters, digits, - and _, a letter first')
+    if name in TAKEN:
+        raise UserError(f'a slot cannot be called "{name}", that is taken; choose another name')
     known = knobs_by_transform()
     if transform not in known:
         raise UserError(f'slot {name}: there is no transform "{transform}".{nearest(transform, known)}')
@@ -72,6 +76,7 @@ def bend_knobs() -> tuple[Knob, ...]:
     return (
         text("add", 'a slot more: "transform layer", or "name transform layer"'),
         text("remove", "take the slot of this name away"),
+        *(knob.named(f"wide.{knob.name}") for knob in wide_knobs()),
     )
 
 

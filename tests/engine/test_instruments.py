@@ -27,7 +27,7 @@ from perform.engine.parameters import Parameters, Part
 from perform.engine.patch import Patch
 from perform.engine.problems import Problems
 from perform.engine.render import Deck
-from perform.engine.rig import Rig, rig_knobs
+from perform.engine.rig import Rig, bend_knobs, rig_knobs
 from perform.engine.signals import Signals
 
 SMALL = {"z_dim": 8, "w_dim": 8, "img_resolution": 16, "channel_base": 128, "channel_max": 16, "mapping_layers": 2}
@@ -59,6 +59,7 @@ def request(parameters: Parameters, rig: Rig = RIG, time: float = 0.0, /, **move
 @pytest.fixture
 def tree(parameters: Parameters) -> Parameters:
     parameters.grow((Knob("divergence", 1.0),))
+    parameters.add("bend", bend_knobs())
     for part, knobs in (
         ("blend", blend_knobs()), ("rewrite", glitch.KNOBS), ("decode", decode_knobs()), ("steer", steer_knobs()),
     ):  # fmt: skip
@@ -255,3 +256,20 @@ def test_strangers_and_other_shapes_are_said_and_the_show_goes_on(tree: Paramete
     assert torch.equal(deck.picture(request(tree, Rig(), blend__alpha=1.0)), plain), "what is not there is the model"
     shown = deck.picture(request(tree, Rig(), blend__model__2__weight=0.0, blend__model__5__weight=1.0))
     assert (shown - plain).abs().mean() > 0.01
+
+
+def test_a_network_is_drawn_wide_and_home_again(tree: Parameters, family: Path) -> None:
+    deck = Deck(network(), "one", rig=RIG)
+    plain = deck.picture(request(tree)).clone()
+    moves = {"bend__wide__layer": 0.0, "bend__wide__stretch_x": 2.01, "bend__wide__tile_y": 3.0}
+    wide = deck.picture(request(tree, RIG, **moves, bend__wide__latents=3.0))
+    assert wide.shape == (1, 3, 48, 32)
+    assert torch.isfinite(wide).all()
+    home = deck.picture(request(tree, RIG, divergence=0.0)).clone()
+    assert torch.equal(home, Deck(network(), "plain").picture(request(tree, RIG)))
+    for name in ("stretch_x", "tile_y", "latents"):
+        tree.set(f"bend.wide.{name}", 1.0)
+    assert torch.equal(deck.picture(request(tree, RIG, divergence=1.0)), plain)
+    cppn = Deck(build("cppn", {}), "cppn")
+    cppn.picture(request(tree, Rig(), bend__wide__tile_x=2.0))
+    assert cppn.muted == ("bend.wide: this cppn cannot be drawn wide at b4.conv1",)
