@@ -1,8 +1,9 @@
 """Groups of channels that draw the same thing (Broad 2021, "clustered feature sets"), found in seconds.
 
-The paper trains a small classifier for every layer and groups its bottleneck, which takes hours. This quick form needs
-no training: many pictures' maps are averaged to 8 x 8, each is standardised, a channel's are averaged over pictures,
-their 10 principal components are grouped by k-means. The numbers of groups and the file's entries are the paper's.
+The paper trains a small classifier for every layer and groups its bottleneck, which takes hours (`classifier`, the form
+"author"). The quick form needs no training: many pictures' maps are averaged to 8 x 8 and
+each is standardised; how alike two channels are is the mean product of their maps, whose principal components are
+grouped by k-means, over many draws of pictures. The numbers of groups and the file's entries are the paper's.
 
 Legend: C channels of a layer, N pictures, k groups.
 """
@@ -11,28 +12,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from models.bending.grouping import by_size, consensus, kmeans
 from models.checkpoints import Refused
 from models.generators import Generator
 from models.latents import landmark
 
+if TYPE_CHECKING:
+    from models.bending.classifier import Effort
+
 FORMAT = 1
 SIDE = 8  # maps are averaged to SIDE x SIDE
-COMPONENTS = 10
-TRIES = 32  # beginnings of k-means; the tightest grouping wins
+BUNDLES = 24  # of pictures
+LOOKING = 0.6  # of the time goes into pictures, the rest into grouping
 FEWEST = 8  # channels a layer needs for grouping to mean something
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -74,86 +75,130 @@ def bendable(generator: Generator) -> tuple[str, ...]:
 @torch.no_grad()
 def find_clusters(
     generator: Generator,
-    images: int = 128,
+    images: int = 384,
     seed: int = 0,
     truncation_psi: float = 0.5,
     layers: Sequence[str] | None = None,
     progress: Callable[[float], None] | None = None,
+    form: Literal["quick", "author"] = "quick",
+    effort: Effort | None = None,
 ) -> Clusters:
     """Group the channels of `layers` (None: all that are `bendable`) over `images` pictures of seeds from `seed` on.
 
     Seconds on a processor for a network of 256 x 256; off the render and generator threads, on a network of its own
     (the generator is only called, never changed). `progress` is called with 0..1 after each picture and layer. The
     same arguments give the same groups. A layer with fewer than `FEWEST` channels is left out.
+
+    `form="author"` finds them as the paper does, with a classifier for each layer: minutes with the usual `effort`
+    (`classifier.QUICK`), hours with the paper's own (`classifier.PAPER`); `images` is then the effort's. `about` says
+    what share of maps each classifier told rightly.
     """
-    wanted = tuple(layers if layers is not None else bendable(generator))
-    sums: dict[str, Tensor] = {}
-
-    def look(layer: str, x: Tensor) -> Tensor:
-        if layer in wanted and x.shape[1] >= FEWEST:
-            small = F.adaptive_avg_pool2d(x[:1].float(), (SIDE, SIDE)).flatten(2)[0]  # [C, 64]
-            small = (small - small.mean(1, keepdim=True)) / (small.std(1, keepdim=True) + 1e-6)
-            sums[layer] = sums[layer] + small if layer in sums else small
-        return x
-
-    label = None if generator.c_dim == 0 else torch.eye(generator.c_dim, device=generator.w_avg.device)
-    for picture in range(images):
-        z = torch.from_numpy(landmark((seed + picture) % 2**32, generator.z_dim)).to(generator.w_avg)[None]
-        c = None if label is None else label[picture % generator.c_dim][None]
-        generator.synthesize(generator.map(z, c, truncation_psi=truncation_psi), tap=look)
-        if progress is not None:
-            progress(0.9 * (picture + 1) / images)
+    told = progress or _untold
+    if form == "author":
+        return _by_classifiers(generator, seed, truncation_psi, layers, told, effort)
+    every = bendable(generator)
+    alike = _alike(generator, every if layers is None else layers, images, seed, truncation_psi, told)
     found = {}
-    for place, layer in enumerate(bendable(generator)):
-        if layer in sums:
-            found[layer] = _group(sums[layer].double().cpu().numpy() / images, groups_of(place), seed)
-    if progress is not None:
-        progress(1.0)
+    for place, layer in enumerate(every):
+        if layer in alike:
+            k = groups_of(place)
+            found[layer] = by_size(consensus([one.double().cpu().numpy() for one in alike[layer]], k, seed), k)
+        told(LOOKING + (1 - LOOKING) * (place + 1) / len(every))
     about = {"form": "quick", "images": images, "seed": seed, "truncation_psi": truncation_psi}
     return Clusters(found, model_hash(generator), about)
 
 
-def _group(features: Array, k: int, seed: int) -> tuple[int, ...]:
-    """features [C, 64] -> the group of each channel; groups are numbered by size, the largest first."""
-    centred = features - features.mean(0)
-    u, s, _ = np.linalg.svd(centred, full_matrices=False)
-    groups = kmeans((u * s)[:, :COMPONENTS], k, seed)
-    order = np.argsort(-np.bincount(groups, minlength=k), kind="stable")
-    rank = np.empty(k, int)
-    rank[order] = np.arange(k)
-    return tuple(rank[groups].tolist())
+def _untold(share: float) -> None:
+    """Progress that nobody asked for."""
 
 
-def kmeans(points: Array, k: int, seed: int, rounds: int = 100) -> NDArray[np.int64]:
-    """Lloyd's algorithm from k-means++ beginnings (Arthur and Vassilvitskii 2007): points [C, D] -> group [C]."""
-    rng = np.random.RandomState(seed)
-    best, tightest = np.zeros(len(points), np.int64), np.inf
-    for _ in range(TRIES):
-        centres = _spread(points, k, rng)
-        groups = np.full(len(points), -1)
-        for _ in range(rounds):
-            far = ((points[:, None] - centres) ** 2).sum(2)  # [C, k]
-            nearest = far.argmin(1)
-            if (nearest == groups).all():
-                break
-            groups = nearest
-            for group in range(k):
-                if (groups == group).any():
-                    centres[group] = points[groups == group].mean(0)
-        spread = float(((points - centres[groups]) ** 2).sum())
-        if spread < tightest:
-            best, tightest = groups.astype(np.int64), spread
-    return best
+def _alike(
+    generator: Generator,
+    layers: Sequence[str],
+    images: int,
+    seed: int,
+    truncation_psi: float,
+    progress: Callable[[float], None],
+) -> dict[str, list[Tensor]]:
+    """By layer, how alike channels are [C, C], summed over each bundle of pictures."""
+    alike: dict[str, list[Tensor]] = {}
+    begins = {-(-bundle * images // BUNDLES) for bundle in range(BUNDLES)}  # the first pictures of bundles
+
+    def look(layer: str, x: Tensor) -> Tensor:
+        if layer in layers and x.shape[1] >= FEWEST:
+            small = F.adaptive_avg_pool2d(x[:1].float(), (SIDE, SIDE)).flatten(2)[0]  # [C, 64]
+            small = (small - small.mean(1, keepdim=True)) / (small.std(1, keepdim=True) + 1e-6)
+            bundles = alike.setdefault(layer, [])
+            if picture in begins:
+                bundles.append(torch.zeros(len(small), len(small), device=x.device))
+            bundles[-1] += small @ small.T
+        return x
+
+    for picture in range(images):
+        _draw(generator, seed + picture, truncation_psi, look)
+        progress(LOOKING * (picture + 1) / images)
+    return alike
 
 
-def _spread(points: Array, k: int, rng: np.random.RandomState) -> Array:
-    """First centres, each drawn far from those before it."""
-    chosen = [int(rng.randint(len(points)))]
-    for _ in range(1, k):
-        far = ((points[:, None] - points[chosen]) ** 2).sum(2).min(1)
-        total = far.sum()
-        chosen.append(int(rng.choice(len(points), p=far / total if total > 0 else None)))
-    return points[chosen].copy()
+def _draw(generator: Generator, seed: int, truncation_psi: float, tap: Callable[[str, Tensor], Tensor]) -> None:
+    """The picture of one seed, of the classes in turn where there are any, for what `tap` sees of it."""
+    z = torch.from_numpy(landmark(seed % 2**32, generator.z_dim)).to(generator.w_avg)[None]
+    c = torch.eye(generator.c_dim).to(z)[seed % generator.c_dim][None] if generator.c_dim else None
+    generator.synthesize(generator.map(z, c, truncation_psi=truncation_psi), tap=tap)
+
+
+def _maps_of(generator: Generator, layer: str, truncation_psi: float) -> Callable[[int, int], Tensor]:
+    """The maps [N, C, H, W] of one layer, by the first seed and the number of pictures."""
+
+    def maps(first: int, pictures: int) -> Tensor:
+        seen: list[Tensor] = []
+
+        def look(at: str, x: Tensor) -> Tensor:
+            if at == layer:
+                seen.append(x)
+            return x
+
+        for picture in range(pictures):
+            _draw(generator, first + picture, truncation_psi, look)
+        return torch.cat(seen)
+
+    return maps
+
+
+def _by_classifiers(
+    generator: Generator,
+    seed: int,
+    truncation_psi: float,
+    layers: Sequence[str] | None,
+    progress: Callable[[float], None],
+    effort: Effort | None,
+) -> Clusters:
+    from models.bending.classifier import QUICK, describe_channels
+
+    effort = effort or QUICK
+    counts: dict[str, int] = {}
+
+    def count(layer: str, x: Tensor) -> Tensor:
+        counts[layer] = x.shape[1]
+        return x
+
+    _draw(generator, seed, truncation_psi, count)
+    every = bendable(generator)
+    wanted = [layer for layer in (layers or every) if layer in every and counts[layer] >= FEWEST]
+    found, told = {}, {}
+    for number, layer in enumerate(wanted):
+
+        def advance(share: float, number: int = number) -> None:
+            progress((number + share) / len(wanted))
+
+        place = every.index(layer)
+        described, told[layer] = describe_channels(
+            _maps_of(generator, layer, truncation_psi), place, seed, effort, advance
+        )
+        groups = kmeans(described, groups_of(place), seed)
+        found[layer] = by_size(groups, groups_of(place))
+    about = {"form": "author", "seed": seed, "truncation_psi": truncation_psi, **asdict(effort), "told_rightly": told}
+    return Clusters(found, model_hash(generator), about)
 
 
 def save_clusters(path: Path, clusters: Clusters) -> None:

@@ -54,7 +54,9 @@ def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
 
     from models.bending import native
     from models.bending.transforms import transforms
+    from perform.engine.render import keep_memory
 
+    keep_memory()  # as a show does
     native.prepare()
     rows: list[Row] = []
     with _imported(checkout) as theirs, torch.inference_mode():

@@ -8,35 +8,24 @@ import pytest
 import torch
 from bending_tools import small
 
+import models
+from models.bending.classifier import PAPER, Classifier, Effort, units_of
 from models.bending.clusters import (
     Clusters,
     clusters_path,
     find_clusters,
     groups_of,
-    kmeans,
     load_clusters,
     model_hash,
     save_clusters,
 )
+from models.bending.grouping import agreement, kmeans
 from models.bending.sheet import bend_sheet, cluster_sheet
 from models.bending.slots import Slot
 from models.checkpoints import Refused
 from models.generators import Generator
 
 LAYER = "b16.conv0"
-
-
-def agreement(a: tuple[int, ...], b: tuple[int, ...]) -> float:
-    """Adjusted Rand index (Hubert and Arabie 1985): 1 for the same groups under any numbers, about 0 by chance."""
-
-    def pairs(count: np.ndarray) -> float:  # type: ignore[type-arg]
-        return float((count * (count - 1) / 2).sum())
-
-    table = np.zeros((max(a) + 1, max(b) + 1))
-    np.add.at(table, (list(a), list(b)), 1)
-    rows, columns, both = pairs(table.sum(1)), pairs(table.sum(0)), pairs(table)
-    chance = rows * columns / (len(a) * (len(a) - 1) / 2)
-    return (both - chance) / ((rows + columns) / 2 - chance)
 
 
 def grouped() -> tuple[Generator, tuple[int, ...]]:
@@ -67,6 +56,32 @@ def test_what_draws_alike_is_grouped_and_another_sample_agrees() -> None:
     assert first.count(LAYER) == 5
     every = [channel for group in range(5) for channel in first.channels(LAYER, group)]
     assert sorted(every) == list(range(16))
+
+
+def test_two_samples_of_the_shipped_network_agree() -> None:
+    network, layers = models.load("first-light"), ["b8.conv1", "b64.conv0", "b256.conv0"]
+    first, second = (find_clusters(network, 192, seed, layers=layers).layers for seed in (0, 5000))
+    assert {layer: agreement(first[layer], second[layer]) >= 0.7 for layer in layers} == dict.fromkeys(layers, True)
+
+
+def test_the_authors_classifier_finds_what_draws_alike() -> None:
+    network, truth = grouped()
+    told: list[float] = []
+    effort = Effort(images=40, samples=24, epochs=10, rate=2e-3)
+    found = find_clusters(network, seed=0, layers=[LAYER], progress=told.append, form="author", effort=effort)
+    assert tuple(found.layers) == (LAYER,)
+    assert agreement(found.layers[LAYER], truth) >= 0.6
+    assert found.about is not None
+    assert found.about["told_rightly"][LAYER] > 2 / 16
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert not any(weight.requires_grad for weight in network.parameters())  # type: ignore[attr-defined]
+
+
+def test_the_authors_classifier_has_his_depth() -> None:
+    assert [units_of(place) for place in range(17)] == [0, 0, 0, *(n for k in range(1, 8) for n in (k, k))]
+    assert (PAPER.images, PAPER.samples, PAPER.epochs, PAPER.rate) == (100, 1000, 50, 1e-4)
+    assert Classifier(5, 7)(torch.zeros(2, 1, 16, 16)).shape == (2, 7)
 
 
 def test_the_papers_numbers_of_groups() -> None:

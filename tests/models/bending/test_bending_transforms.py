@@ -11,7 +11,7 @@ import torch
 from bending_tools import maps
 from torch import Tensor
 
-from models.bending import warp
+from models.bending import native, warp
 from models.bending.morphology import half_widths
 from models.bending.transforms import Transform, transforms
 
@@ -139,9 +139,14 @@ def golden() -> list[str]:
         return [name for name in arrays if not name.startswith(("in/", "ellipse/"))]
 
 
+@pytest.mark.parametrize("machine_code", [True, False], ids=["machine code", "torch"])
 @pytest.mark.parametrize("case", golden())
-def test_agrees_with_the_authors_operators(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_agrees_with_the_authors_operators(case: str, machine_code: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenCV rounds places of fractional warps to 1/32 pixel; rounding alike, all agree."""
+    if not machine_code:
+        monkeypatch.setattr(native.KERNELS, "library", None)
+    elif not native.prepare():
+        pytest.skip(native.KERNELS.problem)
     kind, size, *given = case.split("/")
     with np.load(GOLDEN) as arrays:
         x, want = torch.from_numpy(arrays[f"in/{size}"])[None, None], torch.from_numpy(arrays[case])
