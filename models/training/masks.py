@@ -7,10 +7,9 @@ RECIPE = Course(
     family="masks",
     seed=2026,
     lessons=(
-        Lesson(resolution=64, steps=1200, batch=16, pictures=3000),
-        Lesson(resolution=128, steps=900, batch=8, pictures=3000),
-        Lesson(resolution=256, steps=1200, batch=4, pictures=3000),
-        Lesson(resolution=256, steps=500, batch=4, pictures=3000, critic=0.05),
+        Lesson(resolution=64, steps=2000, batch=16, pictures=4000),
+        Lesson(resolution=128, steps=1000, batch=8, pictures=3000),
+        Lesson(resolution=256, steps=600, batch=4, pictures=2000),
     ),
     description="carved masks: lacquer and bone, horns, glowing eyes, on black (256x256)",
 )
