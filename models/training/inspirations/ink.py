@@ -32,8 +32,9 @@ def _waves(seed: int, low: float, high: float) -> Tensor:
 
 
 FOLD = (_waves(1, 0.7, 2.0), _waves(2, 0.7, 2.0), _waves(3, 1.0, 3.0), _waves(4, 1.0, 3.0))
-BODY, STAIN = _waves(5, 0.6, 2.0), _waves(6, 0.6, 1.6)
-DRIFT = torch.randn(6, 12, WAVES, generator=torch.Generator().manual_seed(7)) / math.sqrt(12)
+BODY, STAIN, SHOWN = _waves(5, 0.6, 2.0), _waves(6, 0.4, 1.2), _waves(8, 0.4, 1.2)
+DRIFT = torch.randn(7, 12, WAVES, generator=torch.Generator().manual_seed(7)) / math.sqrt(12)
+SWAY = 0.2  # how far a standard deviation of p moves a wave, in radians: the folds sway, and do not turn into others
 
 
 def _noise(x: Tensor, y: Tensor, waves: Tensor, phases: Tensor) -> Tensor:
@@ -47,28 +48,27 @@ def _noise(x: Tensor, y: Tensor, waves: Tensor, phases: Tensor) -> Tensor:
 def draw(p: Tensor, size: int) -> Tensor:
     """p [14], standard normal -> [3, size, size] in 0..1."""
     u = uniform(p)
-    moved = torch.einsum("p,npw->nw", p[:12], DRIFT) * 0.55
+    moved = torch.einsum("p,npw->nw", p[:12], DRIFT)
     x, y = canvas(size * OVER)
-    reach = between(u[0], 0.18, 0.42)
+    shown = _noise(x, y, SHOWN, SWAY * moved[6] * 8)
+    stain = _noise(x, y, STAIN, SWAY * moved[5] * 8)
+    reach = 0.34 + between(u[0], -0.03, 0.03)
     for k in (0, 2):
-        dx, dy = _noise(x, y, FOLD[k], moved[k]), _noise(x, y, FOLD[k + 1], moved[k + 1])
+        dx, dy = _noise(x, y, FOLD[k], SWAY * moved[k]), _noise(x, y, FOLD[k + 1], SWAY * moved[k + 1])
         x, y = x + reach * dx, y + reach * dy
         reach *= 0.55
-    body = _noise(x, y, BODY, moved[4])
-    stain = _noise(x, y, STAIN, moved[5])
-    return smaller(_paint(u, body, stain))
+    body = _noise(x, y, BODY, SWAY * moved[4])
+    return smaller(_paint(u, body, shown, stain))
 
 
-def _paint(u: Tensor, body: Tensor, stain: Tensor) -> Tensor:
-    """Smoke, its threads, the stain."""
+def _paint(u: Tensor, body: Tensor, shown: Tensor, stain: Tensor) -> Tensor:
+    """Smoke, its threads, and the stain, where the water lets them be seen."""
     silver, accent = along(SILVER, u[13]), along(ACCENT, u[12])
-    plume = step(body - between(u[1], -0.7, 0.1), 1.1)
-    phase = body * between(u[2], 1.5, 1.9) + 0.6 * stain
-    sheet = torch.cos(2 * math.pi * phase) * 0.5 + 0.5
-    thread = sheet**7
-    lit, glint = light(0.1 * body + 0.035 * sheet, math.pi * between(u[3], 0.2, 0.8), 0.7, 24.0)
-    smoke = plume * (0.1 + 0.42 * sheet**1.5) * (0.25 + 0.9 * lit)
-    bleed = step(stain - between(u[4], -0.2, 0.6), 0.55)
-    ink = smoke + 0.75 * plume * thread * (0.3 + 0.7 * lit) + 0.5 * plume * glint * sheet
-    red = bleed * (0.1 + 0.55 * sheet + 0.7 * thread) * (0.15 + plume) * (0.3 + 0.8 * lit)
-    return tint(ink * (1 - 0.8 * bleed), silver) + tint(red * 1.2, accent) + tint(red * red * 0.5, silver)
+    plume = 0.14 + 0.86 * step(shown + between(u[1], 0.0, 0.8), 0.8)
+    sheet = torch.cos(2 * math.pi * (1.5 * body + between(u[2], -0.14, 0.14))) * 0.5 + 0.5
+    thread = sheet**8
+    lit, glint = light(0.12 * body + 0.04 * sheet, math.pi * between(u[3], 0.3, 0.7), 0.7, 24.0)
+    ink = plume * ((0.08 + 0.42 * sheet**1.5) * (0.25 + 0.9 * lit) + 0.7 * thread * lit + 0.4 * glint * sheet)
+    bleed = step(stain + between(u[4], -0.9, 0.1), 0.5)
+    red = bleed * (0.25 + plume) * (0.14 + 0.6 * sheet + 0.6 * thread) * (0.35 + 0.8 * lit)
+    return tint(ink * (1 - 0.75 * bleed), silver) + tint(red * 1.2, accent) + tint(red * red * 0.45, silver)
