@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 import models
 from models import training
+from models.blending.relatives import lineage
 from models.checkpoints import io
 from models.generators.stylegan2 import StyleGAN2
 from models.training import course as maths
@@ -161,6 +162,19 @@ def test_the_loss_is_zero_only_there_and_sees_what_is_soft() -> None:
 def test_what_is_not_full_size_is_not_finished(parent: teaching.Parent) -> None:
     with pytest.raises(ValueError, match="only reached 16x16"):
         teaching.finished(TINY, teaching.begin(TINY, parent))
+
+
+def test_train_leaves_a_relative_that_names_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    course = dataclasses.replace(TINY, lessons=(Lesson(16, 1, 1, 2), Lesson(256, 1, 1, 2)))
+    monkeypatch.setattr(training, "load_recipe", {"tiny": course}.__getitem__)
+    made = training.train("tiny", tmp_path, bf16=False, progress=False)
+    assert made == tmp_path / "tiny.safetensors"
+    card = io.read_header(made).card
+    assert (card["recipe"], card["seed"], card["steps"]) == ("tiny", TINY.seed, 2)
+    assert card["ancestry"][-1]["name"] == "first-light"
+    source = io.read_header(models.shipped()["first-light"]).card
+    assert lineage(card) & lineage(source)
+    assert models.load(made).img_resolution == 256
 
 
 def courses() -> list[Course]:
