@@ -12,6 +12,7 @@ from perform.audio import features
 from perform.engine import assets
 from perform.engine import preset as presets
 from perform.engine.patch import Patch
+from perform.engine.rig import rig_knobs
 
 HEARD = {signal.name for name in features.names() for signal in features.load(name)[0]}
 BEATS = {"beat.bpm", "beat.phase", "beat.pulse", "beat.confidence", "bar.phase"}
@@ -29,10 +30,13 @@ def test_there_are_six_and_one_is_played_first() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_name_in_it_is_one_that_can_be_played(path: Path) -> None:
     preset = presets.read(path)
+    rig = presets.rig(preset, path.name)
+    presets.glitches(preset, path.name)
     parameters = tree()
+    parameters.grow(rig_knobs(rig))
     presets.checked(preset, parameters, SHADERS, path.name)
     Patch(presets.routes(preset), parameters)
-    assert preset.model in models.available()
+    assert {preset.model, *preset.relatives} <= set(models.available())
     assert preset.shaders
 
 
