@@ -1,12 +1,14 @@
 // Numbers changed one by one, in one pass each.
 //
-// `reshape`: by a curve, by a number for each channel or pixel, or by a second map.
+// `reshape`: by a curve, about their mean, by a number for each channel or pixel, or by a second map.
 // `bound`:   what is no number becomes 0, what is larger than a limit the limit.
 //
 // What a job is, field by field, is in native.py, too.
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <vector>
 
 #include "map.h"
 
@@ -20,48 +22,95 @@ struct Shape {
     const void* other;  // a second map
 };
 
-enum { GATE, FOLD, EACH, PLANE, MIX };
+enum { GATE, FOLD, STEP, ABOUT, PLANE, MIX };
+constexpr int PARTS = 8;  // of a map's rows, that sums do not hang on the number of threads
+
+inline Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
+inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+inline Floats all(float v) { return v - Floats{}; }
+
+inline Floats rounded(Floats v) {
+    for (int k = 0; k < LANES; ++k) v[k] = std::nearbyint(v[k]);
+    return v;
+}
+
+// The next LANES numbers, or as many as are left.
+template <class T>
+inline Floats next(const T* from, int64_t left) {
+    if (left >= LANES) return take(from);
+    T some[LANES] = {};
+    std::memcpy(some, from, size_t(left) * sizeof(T));
+    return take(some);
+}
+
+// `count` numbers through a function of a vector and of how many numbers are before it.
+template <class T, class Function>
+inline void run(const T* in, T* out, int64_t count, Function change) {
+    int64_t k = 0;
+    for (; k + LANES <= count; k += LANES) give(change(take(in + k), k), out + k);
+    if (k == count) return;
+    T made[LANES];
+    give(change(next(in + k, count - k), k), made);
+    std::memcpy(out + k, made, size_t(count - k) * sizeof(T));
+}
+
+// What a times the distance from each map's mean adds to the mean, for every number of a row [N, W * C].
+template <class T>
+std::vector<float> about(const Map& map, float a) {
+    const int64_t line = map.width * map.channels, c = map.channels, parts = std::min<int64_t>(PARTS, map.height);
+    const T* x = static_cast<const T*>(map.x);
+    std::vector<float> sums(size_t(map.count * parts * line)), each(size_t(map.count * line));
+#pragma omp parallel for schedule(static) num_threads(int(map.threads))
+    for (int64_t one = 0; one < map.count * parts; ++one) {
+        const int64_t picture = one / parts, part = one % parts;
+        float* sum = sums.data() + one * line;
+        for (int64_t row = part * map.height / parts; row < (part + 1) * map.height / parts; ++row) {
+            const T* from = x + (picture * map.height + row) * line;
+            run(sum, sum, line, [&](Floats v, int64_t k) { return v + next(from + k, line - k); });
+        }
+    }
+    for (int64_t picture = 0; picture < map.count; ++picture) {
+        float* to = each.data() + picture * line;
+        for (int64_t part = 0; part < parts; ++part)
+            for (int64_t k = 0; k < line; ++k) to[k % c] += sums[size_t((picture * parts + part) * line + k)];
+        for (int64_t k = 0; k < c; ++k) to[k] *= (1 - a) / float(map.height * map.width);
+        for (int64_t k = c; k < line; ++k) to[k] = to[k - c];
+    }
+    return each;
+}
 
 template <class T>
 void shape(const Shape& job) {
     const int64_t h = job.map.height, w = job.map.width, c = job.map.channels, line = w * c;
     const T *x = static_cast<const T*>(job.map.x), *other = static_cast<const T*>(job.other);
     T* y = static_cast<T*>(job.map.y);
-    const float a = job.a, b = job.b;
+    const float a = job.a;
+    const Floats low = all(-a), high = all(a), none = {};
+    std::vector<float> own;
+    if (job.kind == ABOUT) own = about<T>(job.map, a);
 #pragma omp parallel for schedule(static) num_threads(int(job.map.threads))
     for (int64_t row = 0; row < job.map.count * h; ++row) {
         const T *in = x + row * line, *second = other + row * line;
         T* out = y + row * line;
-        const float* each = job.numbers + (job.kind == EACH ? row / h * line : job.kind == PLANE ? row % h * w : 0);
-        switch (job.kind) {
-            case GATE:
-                for (int64_t k = 0; k < line; ++k) {
-                    const float v = wide(in[k]);
-                    narrow(v - std::min(std::max(v, -a), a), out + k);
-                }
-                break;
-            case FOLD:
-                for (int64_t k = 0; k < line; ++k) {
-                    const float v = wide(in[k]);
-                    narrow(v - std::max(v - a, 0.0f) * b, out + k);
-                }
-                break;
-            case EACH:
-                for (int64_t k = 0; k < line; ++k) narrow(wide(in[k]) * a + each[k], out + k);
-                break;
-            case MIX:
-                for (int64_t k = 0; k < line; ++k) {
-                    const float u = wide(in[k]), v = wide(second[k]), share = each[k];
-                    narrow(share < 0.5f ? u + share * (v - u) : v - (v - u) * (1 - share), out + k);
-                }
-                break;
-            default:
-                for (int64_t i = 0, k = 0; i < w; ++i)
-                    for (const int64_t end = k + c; k < end;) {
-                        if (end - k >= LANES) give(take(in + k) + each[i], out + k), k += LANES;
-                        else narrow(wide(in[k]) + each[i], out + k), ++k;
-                    }
-        }
+        const float* each = job.kind == ABOUT   ? own.data() + row / h * line
+                            : job.kind == PLANE ? job.numbers + row % h * w
+                                                : job.numbers;
+        if (job.kind == GATE)
+            run(in, out, line, [=](Floats v, int64_t) { return v - smaller(larger(v, low), high); });
+        else if (job.kind == FOLD)
+            run(in, out, line, [=](Floats v, int64_t) { return v - larger(v - a, none) * job.b; });
+        else if (job.kind == STEP)
+            run(in, out, line, [=](Floats v, int64_t) { return rounded(v / a) * a; });
+        else if (job.kind == ABOUT)
+            run(in, out, line, [=](Floats v, int64_t k) { return v * a + next(each + k, line - k); });
+        else if (job.kind == MIX)
+            run(in, out, line, [=](Floats v, int64_t k) {
+                const Floats share = next(each + k, line - k), end = next(second + k, line - k), way = end - v;
+                return share < 0.5f ? v + share * way : end - way * (1 - share);
+            });
+        else
+            for (int64_t i = 0; i < w; ++i)
+                run(in + i * c, out + i * c, c, [=](Floats v, int64_t) { return v + each[i]; });
     }
 }
 

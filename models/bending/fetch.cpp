@@ -106,7 +106,11 @@ void fetch_level(const T* up, const T* low, float of_up, float of_low, T* y, int
                 ++end;
             if (end - i >= RUN) {
                 const float *p = mixed + int64_t(left[i]) * channels, *q = mixed + int64_t(right[i]) * channels;
-                for (int k = 0; k < (end - i) * channels; ++k) narrow(a * p[k] + b * q[k], y + i * channels + k);
+                const int many = (end - i) * channels;
+                int k = 0;
+                for (; k + LANES <= many; k += LANES)
+                    give(a * load<Floats>(p + k) + b * load<Floats>(q + k), y + i * channels + k);
+                for (; k < many; ++k) narrow(a * p[k] + b * q[k], y + i * channels + k);
                 i = end - 1;
                 continue;
             }

@@ -27,10 +27,16 @@ def folded(x: Tensor, threshold: Scalar, depth: Scalar) -> Tensor:
     return x - (x - threshold).relu_() * depth if made is None else made
 
 
-def scaled_and_moved(x: Tensor, factor: Scalar, numbers: Tensor) -> Tensor:
-    """x times `factor`, and to each map one of `numbers` [N, C]."""
-    made = native.reshape(x, "each", factor, numbers=numbers)
-    return x * factor + numbers[:, :, None, None] if made is None else made
+def stepped(x: Tensor, step: Tensor) -> Tensor:
+    """Rounded to multiples of `step`."""
+    made = native.reshape(x, "step", step)
+    return (x / step).round_().mul_(step) if made is None else made
+
+
+def spread_about_mean(x: Tensor, factor: Scalar) -> Tensor:
+    """`factor` times as far from each map's mean."""
+    made = native.reshape(x, "about", factor)
+    return x * factor + x.mean((2, 3), keepdim=True) * (1 - factor) if made is None else made
 
 
 def with_plane(x: Tensor, plane: Tensor) -> Tensor:

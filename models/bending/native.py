@@ -31,7 +31,7 @@ SOURCES = {
 }
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
 RADII = 9
-KINDS = ("gate", "fold", "each", "plane", "mix")
+KINDS = ("gate", "fold", "step", "about", "plane", "mix")
 
 
 class Map(ctypes.Structure):
@@ -184,8 +184,9 @@ def reshape(
 ) -> Tensor | None:
     """A map with its numbers changed one by one; None where that cannot be.
 
-    "gate": x less a, towards 0; "fold": what lies above a is taken down b times; "each": x a + `numbers` [N, C];
-    "plane": x + `numbers` [H, W]; "mix": `numbers` [C] of `other` in each channel.
+    "gate": x less a, towards 0; "fold": what lies above a is taken down b times; "step": rounded to multiples of a;
+    "about": a times as far from each map's mean; "plane": x + `numbers` [H, W]; "mix": `numbers` [C] of `other` in each
+    channel.
     """
     if KERNELS.library is None or not _able(x):
         return None

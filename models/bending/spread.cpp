@@ -116,9 +116,9 @@ void spread(const Ellipse& job) {
                     T one[MANY], two[MANY], made[MANY];
                     std::memcpy(one, &low, sizeof low);
                     std::memcpy(two, &high, sizeof high);
-                    for (int k = 0; k < MANY; ++k) {
-                        const float u = wide(one[k]), v = wide(two[k]);
-                        narrow(job.share < 0.5f ? u + job.share * (v - u) : v - (v - u) * (1 - job.share), made + k);
+                    for (int k = 0; k < MANY; k += LANES) {
+                        const Floats u = take(one + k), v = take(two + k), way = v - u;
+                        give(job.share < 0.5f ? u + job.share * way : v - way * (1 - job.share), made + k);
                     }
                     std::memcpy(out, made, size_t(many) * sizeof(T));
                 }

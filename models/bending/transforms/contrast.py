@@ -4,7 +4,7 @@ from typing import Annotated
 
 from torch import Tensor
 
-from models.bending.layout import scaled_and_moved
+from models.bending.layout import spread_about_mean
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -15,4 +15,4 @@ def contrast(
     x: Tensor, *, gain: Annotated[Scalar, Span(-4, 8, "", "0 is flat, 1 as it is, below 0 the negative")] = 1.0
 ) -> Tensor:
     """Raise or lower the contrast of each map."""
-    return scaled_and_moved(x, gain, x.mean((2, 3)) * (1 - gain))
+    return spread_about_mean(x, gain)

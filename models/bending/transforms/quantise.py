@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from models.bending.layout import stepped
 from models.bending.warp import scalar
 from models.generators import Scalar
 from models.knobs import Span
@@ -18,7 +19,7 @@ def quantise(
     """Round the maps to steps."""
     step = scalar(step, x)
     safe = step.clamp(min=1e-3)
-    made = (x / safe).round_().mul_(safe)
+    made = stepped(x, safe)
     return made if coarse else torch.where(step > 0, made, x)
 
 

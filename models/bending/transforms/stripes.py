@@ -29,4 +29,5 @@ def stripes(
     turn, cycles = torch.deg2rad(scalar(angle, x)), scalar(waves, x) * (2 * math.pi)
     across = (columns - margin) * (turn.cos() * cycles / width) + phase * (2 * math.pi)  # [1, W]
     down = (rows - margin) * (turn.sin() * cycles / height)  # [H, 1]
-    return with_plane(x, torch.sin_(across + down).mul_(depth))
+    plane = across.sin() * down.cos() + across.cos() * down.sin()  # sin(across + down), from few sines
+    return with_plane(x, plane.mul_(depth))

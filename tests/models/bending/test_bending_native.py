@@ -49,7 +49,9 @@ def test_machine_code_is_torch(transform: Transform, monkeypatch: pytest.MonkeyP
             assert torch.allclose(ours, torchs, atol=5e-4 if transform.name == "blur" else 1e-4), values
             half, torchs_half = both(transform, x.bfloat16(), values, monkeypatch)
             assert half.dtype == torch.bfloat16
-            assert torch.allclose(half.float(), torchs_half.float(), atol=0.06, rtol=0.03), values
+            # Torch divides by a step in bfloat16, so that what lies near the middle may go to the other side there.
+            apart = values["step"] * 1.01 if transform.name == "quantise" else 0.06
+            assert torch.allclose(half.float(), torchs_half.float(), atol=apart, rtol=0.03), values
             if transform.name in ("erode", "dilate") and values["radius"] in (1, 5):
                 assert torch.equal(ours, torchs)
                 assert torch.equal(half, torchs_half)
