@@ -73,6 +73,7 @@ class Engine:
         self.bell = bell or threading.Event()
         self.hold = 0.0
         self._left_off, self._unshown = False, 0.0
+        self._later: Request | None = None
         self.serial = 0
         self.last_tick = Tick(-1, 0.0, 0.0)
 
@@ -80,7 +81,7 @@ class Engine:
         """One frame."""
         tick = self.last_tick = self.clock.tick()
         began = self.clock.now()
-        values = self.ask(tick)
+        values = self.ask(tick, later=self.hold > 0.0)
         frame = self.worker.newest()
         self.own_time.add(self.clock.now() - began)
         self._unshown += tick.dt
@@ -89,16 +90,21 @@ class Engine:
         except Abandoned:
             self._left_off = True
             return tick
+        if self._later is not None:
+            self.worker.ask(self._later)
+            self._later = None
         self._left_off = False
         self.latency.presented(frame.serial if frame else -1, self.clock.now())
         self.frame_times.add(self._unshown)
         self._unshown = 0.0
         return tick
 
-    def ask(self, tick: Tick, only_hands: bool = False, buttons: bool = True) -> Values:
+    def ask(self, tick: Tick, only_hands: bool = False, buttons: bool = True, later: bool = False) -> Values:
         """Events to signals to values; the generator is asked for a picture of them (`only_hands`: if a hand moved).
 
-        Without `buttons` those wait for the next frame: what they change may just be in use.
+        Without `buttons` those wait for the next frame: what they change may just be in use. With `later` the generator
+        is asked when this frame is painted, if no hand waits: where painting and the network share few cores, one after
+        the other is quicker than both at once, and the picture is there for the next frame all the same.
         """
         heard = [event for source in self.sources for event in source.poll(tick)]
         events = self.beat.step(heard, tick, wish_of(self.parameters))
@@ -113,7 +119,10 @@ class Engine:
             self.latency.forget()
         elif moved or not only_hands:
             glitches = self.history.sounding(Part(values, "rewrite."))
-            self.worker.ask(Request(tick, values, position, self.serial, glitches, self.stores))
+            request = Request(tick, values, position, self.serial, glitches, self.stores)
+            self._later = request if later and not moved else None
+            if self._later is None:
+                self.worker.ask(request)
         return values
 
     def store(self, slot: int) -> None:
