@@ -68,19 +68,13 @@ def run(parsed: argparse.Namespace) -> None:
     print("\n".join(lines(directions)))
 
 
-def own_folder() -> Path:
-    """Where directions of models that are known by name lie: the user's own folder."""
-    from perform.engine.preset import user_folder
-
-    return user_folder().parent / "directions"
-
-
 def usual_place(model: str) -> Path:
     """Beside a model that is a file, else in the user's own folder."""
     from models.steering.files import SUFFIX, directions_path
+    from perform.engine.lore import own_folder
 
     path = Path(model)
-    return directions_path(path) if path.is_file() else own_folder() / (path.stem + SUFFIX)
+    return directions_path(path) if path.is_file() else own_folder("directions") / (path.stem + SUFFIX)
 
 
 def edited(directions: Directions, parsed: argparse.Namespace) -> Directions:
@@ -141,10 +135,11 @@ def _known(parsed: argparse.Namespace, model: str, out: Path) -> Directions | No
     """What was found before: in the file asked for (Refused if it is another model's), or where such files lie."""
     import models
     from models.steering.files import known_directions, load_directions
+    from perform.engine.lore import own_folder
 
     if out.exists():
         return load_directions(out, model)
-    return known_directions(parsed.model, model, own_folder(), models.shipped())[0]
+    return known_directions(parsed.model, model, own_folder("directions"), models.shipped())[0]
 
 
 def advance(bar: Any, share: float) -> None:
