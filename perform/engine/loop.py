@@ -87,9 +87,13 @@ class Engine:
         self._unshown += tick.dt
         try:
             self.stage.draw(frame, values, tick)
+            self._drawn(frame)
         except Abandoned:
             self._left_off = True
-            return tick
+        return tick
+
+    def _drawn(self, frame: Frame | None) -> None:
+        """The picture is on the wall: what waited for it, and the figures."""
         if self._later is not None:
             self.worker.ask(self._later)
             self._later = None
@@ -97,7 +101,6 @@ class Engine:
         self.latency.presented(frame.serial if frame else -1, self.clock.now())
         self.frame_times.add(self._unshown)
         self._unshown = 0.0
-        return tick
 
     def ask(self, tick: Tick, only_hands: bool = False, buttons: bool = True, later: bool = False) -> Values:
         """Events to signals to values; the generator is asked for a picture of them (`only_hands`: if a hand moved).
