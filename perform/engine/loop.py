@@ -123,7 +123,8 @@ class Engine:
         elif moved or not only_hands:
             glitches = self.history.sounding(Part(values, "rewrite."))
             request = Request(tick, values, position, self.serial, glitches, self.stores)
-            self._later = request if later and not moved else None
+            waits = later and not moved and self._later is None  # else the last painting failed: ask at once
+            self._later = request if waits else None
             if self._later is None:
                 self.worker.ask(request)
         return values
