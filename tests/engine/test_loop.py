@@ -369,38 +369,3 @@ def test_a_frame_is_put_off_for_an_answer_that_is_just_being_made(parameters: Pa
     assert show.latency.gauge.count == 1
     assert painter.starts[4] - painter.starts[3] > 0.28, "due after 250 ms, and its picture after 300"
     assert painter.starts[4] - painter.starts[3] < 0.25 + 0.15 + 0.05 + 0.3
-
-
-def test_in_software_the_network_is_asked_when_the_frame_is_painted_even_where_painting_fails(
-    parameters: Parameters,
-) -> None:
-    """With a hand at once; and a stage that breaks each time does not starve the network."""
-    order: list[str] = []
-
-    class Made(InlineWorker):
-        def ask(self, request: Request) -> None:
-            order.append("ask")
-            super().ask(request)
-
-    class Wall:
-        broken = False
-
-        def draw(self, frame: object, values: object, tick: object) -> None:
-            order.append("draw")
-            if self.broken:
-                raise RuntimeError("the wall fell")
-
-    clock, problems, wall = FixedClock(25), Problems(), Wall()
-    engine = Engine(clock, [], parameters, Made(clock, problems), wall, direct=lambda _: None, problems=problems)
-    engine.step()
-    assert order == ["ask", "draw"]
-    engine.hold = 0.02
-    order.clear()
-    engine.step()
-    assert order == ["draw", "ask"]
-    order.clear()
-    wall.broken = True
-    for _ in range(4):
-        with pytest.raises(RuntimeError):
-            engine.step()
-    assert order.count("ask") == 2
