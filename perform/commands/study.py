@@ -85,12 +85,12 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     about = result["settings"]
     said = [
         result["what"], "",
-        f"mean over {about['seeds']} trainings",
         f"amortised (z = the encoder's): {about['samples']:,} pictures a method",
         f"optimised (descent on z, 3 restarts): the first {about['optimised_samples']} of them", "",
     ]  # fmt: skip
     for name, substitute in result["substitutes"].items():
-        said += [f"{name}: {substitute}", ""]
+        trainings = sum(run["set"] == name for run in result["runs"])
+        said += [f"{name}: {substitute}", f"mean over {trainings} trainings", ""]
         said += _rows([row for row in result["table"] if row["set"] == name])
         said += ["", *_verdicts(result["verdicts"][name]), ""]
     said += [
