@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.decoding.played import knobs as decode_knobs
 from models.knobs import text
 from models.rewriting.glitch import KNOBS, Glitch
 from perform.engine import preset as presets
@@ -150,3 +151,13 @@ def test_glitches_are_kept_taken_back_and_saved(desk: Desk, tmp_path: Path) -> N
         (tmp_path / "wrong.toml").write_text(BENT + f"[[rewrites]]\n{wrong}\n")
         with pytest.raises(UserError, match=rf"wrong.toml: .*{words}"):
             desk.director.play(tmp_path / "wrong.toml")
+
+
+def test_the_buttons_of_places_and_ideas(desk: Desk) -> None:
+    parameters = desk.engine.parameters
+    parameters.add("decode", decode_knobs())
+    desk.press("walk.store.5")
+    assert desk.engine.stored == [5]
+    before = parameters.get("decode.seed")
+    desk.press("decode.repick")
+    assert parameters.get("decode.seed") == before + 1
