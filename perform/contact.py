@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -95,8 +94,3 @@ def sheet(options: Options, track: str, out: Path, count: int = 6, *, compare: b
     out.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(pictures, out, count, captions, Path(options.preset).stem)
     return problems
-
-
-def options_for(preset: str, size: tuple[int, int], seconds: float, fps: float, model: str = "") -> Options:
-    """What a sheet asks of a show."""
-    return replace(Options(), preset=preset, model=model, size=size, seconds=seconds, fps=fps)

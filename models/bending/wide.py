@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from models.knobs import Knob, toggle
 
@@ -11,6 +12,7 @@ MOST = 4  # latents side by side
 STEPS = 8.0  # stretches move in eighths, so that sizes are few
 
 
+@cache
 def wide_knobs() -> tuple[Knob, ...]:
     """For the tree under `bend.wide`."""
     return (

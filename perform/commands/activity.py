@@ -61,10 +61,9 @@ def run(parsed: argparse.Namespace) -> None:
 def usual_place(model: str) -> Path:
     """Beside a model that is a file, else in the user's own folder."""
     from models.decoding.statistics import statistics_path
-    from perform.engine.lore import own_folder
+    from perform.engine import lore
 
-    path = Path(model)
-    return statistics_path(path) if path.is_file() else own_folder("activity") / statistics_path(path).name
+    return lore.usual_place("activity", statistics_path, model)
 
 
 def _gathered(parsed: argparse.Namespace, network: Generator) -> Statistics:

@@ -51,20 +51,22 @@ def _live(parsed: argparse.Namespace) -> Options:
     )  # fmt: skip
 
 
+def _tell(words: str) -> None:
+    """How far a long measurement has come, beside the table."""
+    print(words, file=sys.stderr, flush=True)
+
+
 def _bend(parsed: argparse.Namespace) -> Rows:
     from perform.engine.problems import UserError
-
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
 
     if parsed.against is not None:
         from perform.bench.bend_author import bench_against
 
-        return bench_against(parsed.against, tell)
+        return bench_against(parsed.against, _tell)
     from perform.bench.bend import bench_bend
 
     try:
-        return bench_bend(parsed.model or "first-light", parsed.seconds, tell)
+        return bench_bend(parsed.model or "first-light", parsed.seconds, _tell)
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -100,12 +102,9 @@ def _blend(parsed: argparse.Namespace) -> Rows:
     from perform.bench.blend import bench_blend
     from perform.engine.problems import UserError
 
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
     try:
         name = parsed.model or "first-light"
-        return bench_blend(name, parsed.device or "cpu", parsed.seconds, parsed.threads, tell)
+        return bench_blend(name, parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -114,11 +113,8 @@ def _decode(parsed: argparse.Namespace) -> Rows:
     from perform.bench.decode import bench_decode
     from perform.engine.problems import UserError
 
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
     try:
-        return bench_decode(parsed.model or "first-light", parsed.seconds, parsed.threads, tell)
+        return bench_decode(parsed.model or "first-light", parsed.seconds, parsed.threads, _tell)
     except ValueError as error:
         raise UserError(str(error)) from error
 

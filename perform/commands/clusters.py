@@ -67,10 +67,9 @@ def run(parsed: argparse.Namespace) -> None:
 def usual_place(model: str) -> Path:
     """Beside a model that is a file, else in the user's own folder."""
     from models.bending.clusters import clusters_path
-    from perform.engine.lore import own_folder
+    from perform.engine import lore
 
-    path = Path(model)
-    return clusters_path(path) if path.is_file() else own_folder("clusters") / clusters_path(path).name
+    return lore.usual_place("clusters", clusters_path, model)
 
 
 def lines(found: Clusters) -> list[str]:

@@ -70,11 +70,10 @@ def run(parsed: argparse.Namespace) -> None:
 
 def usual_place(model: str) -> Path:
     """Beside a model that is a file, else in the user's own folder."""
-    from models.steering.files import SUFFIX, directions_path
-    from perform.engine.lore import own_folder
+    from models.steering.files import directions_path
+    from perform.engine import lore
 
-    path = Path(model)
-    return directions_path(path) if path.is_file() else own_folder("directions") / (path.stem + SUFFIX)
+    return lore.usual_place("directions", directions_path, model)
 
 
 def edited(directions: Directions, parsed: argparse.Namespace) -> Directions:

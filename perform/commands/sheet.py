@@ -24,7 +24,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from perform.contact import options_for, sheet
+    from perform.app import Options
+    from perform.contact import sheet
     from perform.engine import preset as presets
 
     status = 0
@@ -32,7 +33,9 @@ def run(parsed: argparse.Namespace) -> int:
         presets.read(presets.find(name))  # a wrong name is said before the first sheet is drawn
     for name in parsed.presets or list(presets.available()):
         out = parsed.out / f"{Path(name).stem}.{'jpg' if parsed.jpg else 'png'}"
-        wanted = options_for(name, parsed.size, parsed.seconds, parsed.fps, parsed.model)
+        wanted = Options(
+            preset=name, model=parsed.model, size=parsed.size, seconds=parsed.seconds, fps=parsed.fps
+        )  # fmt: skip
         problems = sheet(wanted, parsed.track, out, max(1, parsed.count), compare=not parsed.alone)
         print("\n".join([str(out), *(f"  {line}" for line in problems)]))
         status = status or int(bool(problems))

@@ -42,6 +42,12 @@ def own_folder(kind: str) -> Path:
     return user_folder().parent / kind
 
 
+def usual_place(kind: str, beside: Callable[[Path], Path], model: str) -> Path:
+    """Where a command keeps what it found out: beside a model that is a file, else in the user's own folder."""
+    place = beside(Path(model))
+    return place if Path(model).is_file() else own_folder(kind) / place.name
+
+
 def known(generator: Generator, name: str) -> Lore:
     """All that there is in files, and directions, which are found at once where there are none.
 

@@ -51,12 +51,13 @@ import msgspec
 import tomli_w
 
 from models.bending.slots import Features
+from models.blending.rows import MODELS
 from models.rewriting.glitch import MOST_KEPT, Glitch, glitch_of
 from perform.engine import assets
 from perform.engine.parameters import Parameters, nearest
 from perform.engine.patch import Curve, Quantise, Route
 from perform.engine.problems import UserError
-from perform.engine.rig import MODELS, Rig, slot
+from perform.engine.rig import Rig, slot
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=600.0)]
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
-from models.bending.slots import Features, Slot, slot_knobs
+from models.bending.slots import Features, Kind, Slot, slot_knobs
 from models.bending.transforms import knobs_by_transform
 from models.bending.wide import wide_knobs
+from models.blending.rows import MODELS
 from models.knobs import Knob, text
 from perform.engine.parameters import nearest
 from perform.engine.problems import UserError
 
-MODELS = 8  # in a blend, as models.blending.rows has it
 TAKEN = ("wide", "add", "remove")
-KINDS = ("all", "random", "cluster")
+KINDS = get_args(Kind)
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _WORDS = {
     "layer": "at which layer of the network the slot works",
