@@ -1,0 +1,15 @@
+"""ink: first-light, taught to draw the family ink (`models/training/inspirations/ink.py`)."""
+
+from models.training.course import Course, Lesson
+
+RECIPE = Course(
+    name="ink",
+    family="ink",
+    seed=2026,
+    lessons=(
+        Lesson(resolution=64, steps=2400, batch=16, pictures=4000),
+        Lesson(resolution=128, steps=1000, batch=8, pictures=3000),
+        Lesson(resolution=256, steps=600, batch=4, pictures=2000),
+    ),
+    description="ink in black water: folded smoke, threads of silver, one colour that bleeds (256x256)",
+)
