@@ -77,26 +77,31 @@ def _paint(
     r = torch.sqrt((x / flare) ** 2 + up.clamp(min=0) ** 2)
     inside = step(1 - r, 0.025) * step(y - rim + scallop, 0.02)
     dome = (1 - r * r).clamp(min=0).sqrt()
+    lip = torch.exp(-(((y - rim + scallop) / 0.022) ** 2)) * step(1 - (x / flare).abs(), 0.04)
+    threads, arms = (map_ * (1 - 0.8 * inside) for map_ in hung)
+    picture = tint(threads * 0.75, 0.55 * glass + 0.45 * edge) + tint(arms * 0.8, 0.5 * heart + 0.5 * edge)
+    body, glint = _glass(x, up, flare, dome, wide, u)
+    picture = picture + tint(inside * body, glass) + tint(inside * (1 - dome) ** 3.2 * 0.55 + lip * 0.8, edge)
+    picture = picture + tint(_heart(x, y - rim, wide, tall, u) * inside * 0.7, heart) + tint(inside * glint * 0.6, edge)
+    halo = torch.exp(-((x / 0.9) ** 2) - (((y - rim - 0.2) / 0.9) ** 2))
+    return picture + tint(halo * 0.16 * (1 - inside), glass) + tint(torch.ones_like(x), WATER)
+
+
+def _glass(x: Tensor, up: Tensor, flare: Tensor, dome: Tensor, wide: float, u: Tensor) -> tuple[Tensor, Tensor]:
+    """How bright the glass of the bell is, brighter at its edge and along its ribs, and its highlight."""
     angle = torch.asin((x / (flare * (1 - up.clamp(0, 0.98) ** 2).sqrt() + 0.05)).clamp(-1, 1))
     ribs = torch.cos(angle * 8) * 0.5 + 0.5
     lit, glint = light(0.35 * dome * wide + 0.012 * ribs, math.pi * between(u[10], 0.3, 0.7), 0.8, 30.0)
-    fresnel = (1 - dome) ** 1.6
-    body = inside * (0.12 + 0.75 * fresnel + 0.3 * ribs**3 * (0.35 + up.clamp(0, 1)) * between(u[11], 0.2, 1.0))
-    body = body * (0.45 + 0.75 * lit)
-    lip = torch.exp(-(((y - rim + scallop) / 0.022) ** 2)) * step(1 - (x / flare).abs(), 0.04)
-    spread = between(u[15], 0.16, 0.3)
-    leaf = torch.zeros_like(x)
+    body = 0.12 + 0.75 * (1 - dome) ** 1.6 + 0.3 * ribs**3 * (0.35 + up.clamp(0, 1)) * between(u[11], 0.2, 1.0)
+    return body * (0.45 + 0.75 * lit), glint
+
+
+def _heart(x: Tensor, above: Tensor, wide: float, tall: float, u: Tensor) -> Tensor:
+    """Four glowing rings in the bell; `above` is 0 at the rim."""
+    spread = between(u[15], 0.16, 0.3) * wide
+    out = torch.zeros_like(x)
     for k in (-1.5, -0.5, 0.5, 1.5):
-        cx, cy = spread * wide * 1.15 * k, rim + tall * (0.52 - 0.06 * k * k)
-        ring = torch.sqrt(((x - cx) / (0.55 * spread * wide + 0.02)) ** 2 + ((y - cy) / (0.17 * tall)) ** 2)
-        leaf = leaf + torch.exp(-(((ring - 0.75) / 0.3) ** 2)) + 0.4 * torch.exp(-(ring**2))
-    leaf = leaf * inside
-    threads, arms = hung
-    below = 1 - 0.8 * inside
-    picture = tint(threads * below * 0.75, 0.55 * glass + 0.45 * edge) + tint(
-        arms * below * 0.8, 0.5 * heart + 0.5 * edge
-    )
-    picture = picture + tint(body, glass) + tint(inside * fresnel**2 * 0.55 + lip * 0.8, edge)
-    picture = picture + tint(leaf * 0.7, heart) + tint(inside * glint * 0.6, edge)
-    halo = torch.exp(-((x / 0.9) ** 2) - (((y - rim - 0.2) / 0.9) ** 2))
-    return picture + tint(halo * 0.16 * (1 - inside), glass) + tint(torch.ones_like(x), WATER)
+        across, along_ = x - 1.15 * spread * k, above - tall * (0.52 - 0.06 * k * k)
+        ring = torch.sqrt((across / (0.55 * spread + 0.02)) ** 2 + (along_ / (0.17 * tall)) ** 2)
+        out = out + torch.exp(-(((ring - 0.75) / 0.3) ** 2)) + 0.4 * torch.exp(-(ring**2))
+    return out
