@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
+from models.generators.plain import drawn_in, fill
 
 ARCHITECTURE = "vae"
 DESCRIPTION = "variational autoencoder of plain layers (Kingma and Welling 2014), as Das et al. 2020 decode it"
@@ -105,12 +106,7 @@ class VAE(nn.Module):
         """z [N, z_dim] (standard normal) -> w [N, 1, z_dim]: z itself, drawn towards 0 by psi. ValueError if there is
         a label.
         """
-        if c is not None:
-            raise ValueError("this network has no labels; c is not wanted")
-        ws = z.float().unsqueeze(1)
-        if truncation_cutoff == 0 or (not isinstance(truncation_psi, Tensor) and truncation_psi == 1):
-            return ws.clone()
-        return self.w_avg + truncation_psi * (ws - self.w_avg)
+        return drawn_in(z, self.w_avg, c, truncation_psi, truncation_cutoff)
 
     def synthesize(
         self,
@@ -145,16 +141,6 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None
     ValueError names settings that cannot be, and what is missing, foreign or of another shape.
     """
     network = VAE(Config(**config)).eval()
-    if tensors is None:
-        return network
-    own = network.state_dict()
-    wrong = [f"missing {n}" for n in own if n not in tensors] + [f"unknown {n}" for n in tensors if n not in own]
-    wrong += [
-        f"{n} is {list(t.shape)}, not {list(own[n].shape)}"
-        for n, t in tensors.items()
-        if n in own and t.shape != own[n].shape
-    ]
-    if wrong:
-        raise ValueError(f"the weights do not fit this VAE: {'; '.join(wrong[:4])}" + (" ..." if wrong[4:] else ""))
-    network.load_state_dict(dict(tensors))
-    return network.requires_grad_(False)
+    if tensors is not None:
+        fill(network, tensors, "VAE")
+    return network
