@@ -35,7 +35,7 @@ REGISTRIES = {
     "models/bending/transforms": "tests/models/bending/test_bending_transforms.py",
     "models/rewriting/operations": "tests/models/rewriting/test_rewriting_operations.py",
     "models/training/inspirations": "tests/models/test_inspirations.py",
-    "models/training": "tests/models/test_training.py",
+    "models/training/recipes": "tests/models/training/test_training_recipes.py",
     "models/weights": "tests/test_weights.py",
 }
 

@@ -87,14 +87,15 @@ class Engine:
         if self.fabric.world_size == 1:
             return
         slopes = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
-        flat = self.fabric.all_reduce(torch.cat([s.flatten() for s in slopes]), reduce_op="mean")
+        flat = torch.cat([s.flatten() for s in slopes])
+        flat = torch.as_tensor(self.fabric.all_reduce(flat, reduce_op="mean"))
         for slope, part in zip(slopes, torch.split(flat, [s.numel() for s in slopes]), strict=True):
             slope.copy_(part.view_as(slope))
 
     def _stepper(self, optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """The optimiser as Fabric steps it (float16 is scaled)."""
         if id(optimiser) not in self._wrapped:
-            self._wrapped[id(optimiser)] = self.fabric.setup_optimizers(optimiser)
+            self._wrapped[id(optimiser)] = self.fabric.setup_optimizers(optimiser)  # type: ignore[assignment]
         return self._wrapped[id(optimiser)]
 
     def _cut(self, count: int, error: torch.OutOfMemoryError) -> None:

@@ -178,7 +178,7 @@ def test_train_leaves_a_relative_that_names_its_parent(tmp_path: Path, monkeypat
 
 
 def courses() -> list[Course]:
-    loaded = [training.load_recipe(name) for name in training.recipes()]
+    loaded = [training.load_recipe(name) for name in training.recipe_names()]
     return [recipe for recipe in loaded if isinstance(recipe, Course)]
 
 
