@@ -14,9 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
-EXTRACTOR = (
-    "seeded-168: three layers of convolutions drawn from one seed, never trained; mean and deviation of each map"
-)
+EXTRACTOR = "seeded-168: three layers of convolutions drawn from one seed, never trained; each map's mean and deviation"
 WIDTHS = (24, 48, 96)
 SEED = 168
 LARGEST = 128  # side of the largest pictures that the extractor sees
@@ -66,13 +64,13 @@ def frechet_of(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> 
 def _root(covariance: Tensor) -> Tensor:
     """The symmetric square root."""
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+    return torch.as_tensor((vectors * values.clamp(min=0).sqrt()) @ vectors.T)
 
 
 def kid(a: Tensor, b: Tensor) -> float:
-    """Kernel distance of features [N, F] and [M, F]: the unbiased squared MMD with the kernel (x.y / F + 1)^3 (Binkowski
-    et al. 2018), of features that are scaled by the first set's mean and deviation. About 0 for equal sets (or a little
-    below).
+    """Kernel distance of features [N, F] and [M, F]: the unbiased squared MMD with the kernel (x.y / F + 1)^3
+    (Binkowski et al. 2018), of features that are scaled by the first set's mean and deviation. About 0, or a little
+    below, for equal sets.
     """
     a, b = a.double(), b.double()
     mean, scale = a.mean(0), a.std(0) + 1e-6
@@ -80,7 +78,7 @@ def kid(a: Tensor, b: Tensor) -> float:
     n, m = len(a), len(b)
 
     def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
+        return torch.as_tensor((x @ y.T / x.shape[1] + 1) ** 3)
 
     aa, bb = kernel(a, a), kernel(b, b)
     within = (aa.sum() - aa.diagonal().sum()) / (n * (n - 1)) + (bb.sum() - bb.diagonal().sum()) / (m * (m - 1))

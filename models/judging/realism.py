@@ -42,7 +42,7 @@ def _discriminant(real: Tensor, made: Tensor) -> Tensor:
     covariance = inside.T @ inside / len(inside)
     mean = covariance.diagonal().mean() + 1e-12
     covariance = (1 - SHRINK) * covariance + SHRINK * mean * torch.eye(len(covariance), dtype=covariance.dtype)
-    return torch.linalg.solve(covariance, real.mean(0) - made.mean(0))
+    return torch.as_tensor(torch.linalg.solve(covariance, real.mean(0) - made.mean(0)))
 
 
 def last_features(critic: nn.Module) -> Features:
@@ -63,14 +63,14 @@ def last_features(critic: nn.Module) -> Features:
         critic.eval()
         try:
             if groups is not None:
-                critic.groups = 1
+                vars(critic)["groups"] = 1
             for part in torch.split(pictures, BATCH):
                 critic(part)
         finally:
             hook.remove()
             critic.train(training)
             if groups is not None:
-                critic.groups = groups
+                vars(critic)["groups"] = groups
         return torch.cat(caught)
 
     return of
