@@ -2,7 +2,7 @@
 
 The input-skip discriminator of Karras et al. 2020 (StyleGAN2, figure 7b), with average pooling. Because each size has
 its own RGB input, a larger block can be put before a trained pyramid with its output at zero: it then starts as
-exactly the old network.
+exactly the old network. For the same reason a smaller picture can enter at its own size.
 """
 
 import math
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
+ARCHITECTURE = "discriminator"  # in a safetensors file; nothing that can be played
 GAIN = math.sqrt(2.0)
 
 
@@ -51,6 +52,8 @@ class Discriminator(nn.Module):
     pictures.
     """
 
+    architecture = ARCHITECTURE
+
     def __init__(self, resolution: int, channel_base: int = 2048, channel_max: int = 128, groups: int = 4) -> None:
         super().__init__()
 
@@ -58,6 +61,9 @@ class Discriminator(nn.Module):
             return min(channel_base // r, channel_max)
 
         self.groups = groups
+        self.config = {
+            "resolution": resolution, "channel_base": channel_base, "channel_max": channel_max, "groups": groups,
+        }  # fmt: skip
         self.resolutions = [1 << k for k in range(resolution.bit_length() - 1, 1, -1)]
         self.fromrgb = nn.ModuleDict({f"r{r}": Conv(3, width(r), 1) for r in self.resolutions})
         self.blocks = nn.ModuleDict(
@@ -71,11 +77,12 @@ class Discriminator(nn.Module):
         self.out = Linear(width(4), 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """[N, 3, H, W] -> [N, 1] float32."""
-        x = self.fromrgb[f"r{self.resolutions[0]}"](image)
-        for r in self.resolutions[:-1]:
-            first, second = self.blocks[f"r{r}"].children()
-            x = second(F.avg_pool2d(first(x), 2))
+        """[N, 3, H, W] -> [N, 1] float32; H is its resolution or, to enter further on, a halving of it down to 4."""
+        first = self.resolutions.index(image.shape[2])
+        x = self.fromrgb[f"r{self.resolutions[first]}"](image)
+        for r in self.resolutions[first:-1]:
+            before, after = self.blocks[f"r{r}"].children()
+            x = after(F.avg_pool2d(before(x), 2))
             image = F.avg_pool2d(image, 2)
             x = x + self.fromrgb[f"r{r // 2}"](image)
         x = torch.cat([x, _batch_deviation(x, self.groups)], dim=1)

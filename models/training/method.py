@@ -95,9 +95,12 @@ class Plan:
     record_every: int = 50  # steps between two places of the trajectory
     sheet_every: int = 200
     save_every: int = 200
+    on_alarm: str = "rollback"  # or "note": where collapse is part of the way; broken numbers are always rolled back
     knobs: tuple[Knob, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.on_alarm not in ("rollback", "note"):
+            raise ValueError(f"recipe {self.name}: on_alarm is rollback or note, not {self.on_alarm!r}")
         if unknown := self.wants - WANTS:
             raise ValueError(f"recipe {self.name}: it can want {sorted(WANTS)}, not {sorted(unknown)}")
