@@ -17,9 +17,10 @@ BUILT_IN = {"cppn": "colour fields from a random coordinate network; needs no we
 
 
 def shipped() -> dict[str, Path]:
-    """The weights files inside this package, by name."""
+    """The weights files inside this package that can be played, by name (NAME.critic.safetensors judges one)."""
     with as_file(files("models") / "weights") as folder:
-        return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+        found = sorted(folder.glob("*.safetensors"))
+        return {path.stem: path for path in found if not path.stem.endswith(".critic")}
 
 
 def imported() -> dict[str, Path]:

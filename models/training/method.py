@@ -35,17 +35,37 @@ class Batch:
     pictures: Tensor
     labels: Tensor | None = None
 
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(self.pictures.to(device), None if self.labels is None else self.labels.to(device))
+
 
 class Method(Protocol):
     """One run of a recipe between two steps. All that the next step depends on is in `networks`, `optimisers`,
     `numbers` and the generator that `step` is given; that is what a checkpoint holds.
     """
 
-    networks: Mapping[str, nn.Module]  # by name, saved whole: "generator", "average", "discriminator", ...
-    optimisers: Mapping[str, torch.optim.Optimizer]
-    numbers: dict[str, float]  # small state (how strongly pictures are augmented, ...); keys are there from the start
-    shown: str  # which of `networks` is played, sampled, guarded and recorded
-    z_dim: int
+    @property
+    def networks(self) -> Mapping[str, nn.Module]:
+        """By name, saved whole: "generator", "average", "discriminator", ..."""
+
+    @property
+    def optimisers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """By name."""
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Small state (how strongly pictures are augmented, ...), put back by assigning its items; its keys are there
+        from the start.
+        """
+
+    @property
+    def shown(self) -> str:
+        """Which of `networks` is played, sampled, guarded and recorded."""
+
+    @property
+    def z_dim(self) -> int:
+        """Length of a latent."""
 
     def step(
         self, number: int, real: Batch | None, knobs: Mapping[str, float], rng: torch.Generator

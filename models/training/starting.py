@@ -24,6 +24,7 @@ from models.training.method import Plan
 
 log = logging.getLogger(__name__)
 
+YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 RUN_FILES = ("run.json", "log.csv", "events.csv", "sheet.png", "trajectory")
 
 
@@ -80,7 +81,7 @@ def _short(value: object) -> str:
 
 
 def options_of(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a plan, with what was given for some. Raises Refused for an unknown one or one of a wrong kind."""
+    """Every option of a plan, with what was given for some. Raises Refused for an unknown one or a wrong kind."""
     made = dict(plan.options)
     for name, value in given.items():
         if name not in made:

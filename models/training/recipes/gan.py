@@ -1,6 +1,6 @@
 """gan: a StyleGAN2 from nothing, on any folder of pictures.
 
-Small by default, so that a processor core brings it somewhere: 32 or 64 pixels, up to 64 feature maps, a mapping of four
+Small by default, so that one processor core brings it somewhere: 32 or 64 pixels, 48 feature maps, a mapping of four
 layers. `--set channels=128` and a GPU make it larger. See `models.training.adversary` for the step.
 """
 
@@ -17,11 +17,17 @@ def begin(setting: Setting) -> Adversarial:
     """Two random networks and the generator's average."""
     options, size = setting.options, setting.resolution
     channels, w_dim = int(options["channels"]), int(options["w_dim"])
-    widths = {"channel_base": 32 * channels, "channel_max": channels}
-    config = Config(z_dim=w_dim, w_dim=w_dim, img_resolution=size, mapping_layers=4, **widths)
+    config = Config(
+        z_dim=w_dim,
+        w_dim=w_dim,
+        img_resolution=size,
+        channel_base=32 * channels,
+        channel_max=channels,
+        mapping_layers=4,
+    )
     generator, average = StyleGAN2(config), StyleGAN2(config)
     average.load_state_dict(generator.state_dict())
-    critic = Discriminator(size, **widths)
+    critic = Discriminator(size, config.channel_base, config.channel_max)
     return Adversarial(setting, generator, average, critic)
 
 
