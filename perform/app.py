@@ -18,6 +18,7 @@ from models.blending.rows import blend_knobs
 from models.decoding.played import knobs as decode_knobs
 from models.rewriting import glitch
 from models.steering.steer import steer_knobs
+from models.tuning import tune_knobs
 from perform.audio.ear import Ear, listen_knobs, open_ear
 from perform.control.keyboard import Keyboard, help_lines, show_knobs
 from perform.control.lfo import Lfos, lfo_knobs
@@ -93,6 +94,7 @@ def tree() -> Parameters:
     parameters.add("label", label_knobs())
     parameters.add("bend", bend_knobs())
     parameters.add("blend", (*blend_knobs(), *relative_knobs()))
+    parameters.add("tune", tune_knobs())
     parameters.add("rewrite", glitch.KNOBS)
     parameters.add("decode", decode_knobs())
     parameters.add("steer", steer_knobs())

@@ -130,6 +130,12 @@ class Blend:
         """See `models.forms.mixing.Mixture`."""
         return self._parents.tensors
 
+    @property
+    def pairs(self) -> Sequence[tuple[int, int]]:
+        """See `models.forms.mixing.Mixture`: everybody with everybody."""
+        places = range(len(self._parents.tensors))
+        return [(i, j) for i in places for j in places[i:]]
+
     def marks(self) -> Mapping[str, Mark]:
         """See `models.resident.Stage`."""
         return self._marks

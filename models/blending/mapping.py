@@ -44,8 +44,9 @@ class Mappings:
         for tensors in parents:
             if isinstance(own, torch.nn.Module):
                 with torch.inference_mode(False), torch.no_grad():
-                    copy = deepcopy(own)
-                    copy.load_state_dict({name: tensors[ROOT + name] for name in own.state_dict()})
+                    # A copied buffer would bring all of the network's block along.
+                    copy = deepcopy(own, {id(t): t for t in own.state_dict(keep_vars=True).values()})
+                    copy.load_state_dict({name: tensors[ROOT + name] for name in own.state_dict()}, assign=True)
                 self._maps.append(copy)
                 mean = copy.w_avg
             else:  # nothing of it is learned

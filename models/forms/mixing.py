@@ -45,6 +45,11 @@ class Mixture(Protocol):
         ...
 
     @property
+    def pairs(self) -> Sequence[tuple[int, int]]:
+        """Which parents are ever mixed with one another: (i, j) with i <= j, each parent with itself among them."""
+        ...
+
+    @property
     def mixed(self) -> Mapping[str, tuple[int, tuple[object, Row, bool]]]:
         """By a tensor's name, torch's count of its writes when it was last mixed, and how: some word, the shares of the
         parents, and whether it is more than their sum.
@@ -76,8 +81,8 @@ class Mixer:
                 these = {k: packed[k] for k in places}
                 if kind == "linear":
                     groups.append(_Linear(these, programme, parents))
-                elif _size(these.values()) * len(parents) * (len(parents) + 1) // 2 <= MOST:
-                    groups.append(_Squares(these, programme, parents))
+                elif _size(these.values()) * len(mixture.pairs) <= MOST:
+                    groups.append(_Squares(these, programme, parents, mixture.pairs))
             self._groups = groups
 
     def mix(self, changed: Mapping[str, int], made: list[Tensor]) -> set[int]:
@@ -165,13 +170,13 @@ class _Linear(_Group):
 
 
 class _Squares(_Group):
-    """Sums of squares of filters, from those of the parents and of their products two by two."""
+    """Sums of squares of filters, from those of the parents and of their products two by two (`pairs`)."""
 
     def __init__(
-        self, packed: Mapping[int, Packed], programme: Programme, parents: Sequence[Mapping[str, Tensor]]
-    ) -> None:
+        self, packed: Mapping[int, Packed], programme: Programme, parents: Sequence[Mapping[str, Tensor]],
+        pairs: Sequence[tuple[int, int]],
+    ) -> None:  # fmt: skip
         super().__init__(packed)
-        pairs = [(i, j) for i in range(len(parents)) for j in range(i, len(parents))]
         self._places = {pair: k for k, pair in enumerate(pairs)}
         self._products = torch.empty(len(pairs), len(self._block))
         for k, (i, j) in enumerate(pairs):

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import struct
+import weakref
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,6 @@ from models.tuning import deltas
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIX = ".trajectory"
 MAGIC = b"PRFMTRJ1"
 RECORD = b"STEP"
 HEAD = struct.Struct("<8sQI")  # letters, length of the header, its checksum
@@ -192,11 +192,8 @@ class Reader:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
             raise Refused(f"{path}: cannot be read ({error.strerror}). Check the name and the rights.") from error
-        try:
-            self._open()
-        except BaseException:
-            self._file.close()
-            raise
+        weakref.finalize(self, self._file.close)
+        self._open()
 
     def _open(self) -> None:
         letters, length, checksum = HEAD.unpack(self._file.read(HEAD.size).ljust(HEAD.size, b"\0"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
@@ -11,6 +13,9 @@ from perform.engine.frame import Frame, Request
 from perform.engine.problems import Problems
 from perform.engine.render import Deck, to_rgba
 from perform.engine.rig import Rig
+
+if TYPE_CHECKING:
+    from models.tuning.reel import Reel
 
 IN_FLIGHT = 2  # frames that an accelerator may be working at: one that it makes, one that waits, so it never idles
 BUFFERS = 4  # one being written, one in the slot, two that the main thread may still be uploading or holding
@@ -67,6 +72,11 @@ class Decks:
         """What of its rig the model that is seen most cannot play."""
         deck = self._decks[mix > 0.5] or self._decks[0]
         return deck.muted if deck else ()
+
+    def reel(self, mix: float) -> Reel | None:
+        """The trajectory of the model that is seen most."""
+        deck = self._decks[mix > 0.5] or self._decks[0]
+        return deck.reel if deck else None
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from perform.engine.crossfade import Crossfade
 from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters, Part
 from perform.engine.patch import Patch
+from perform.engine.peaks import Peaks
 from perform.engine.problems import Problems, UserError
 from perform.engine.rig import NOTHING, Rig, changed, rig_knobs
 from perform.engine.signals import Signals
@@ -62,8 +63,12 @@ def director_knobs(names: Sequence[str], models: Sequence[str]) -> tuple[Knob, .
 class Models(Protocol):
     """Where models come from: `loader.Loader`."""
 
+    peaks: Peaks
+
     @property
     def loaded(self) -> str: ...
+
+    def find_peak(self) -> None: ...
 
     def load(self, name: str, deck: int | None = None, rig: Rig | None = None) -> None: ...
 
@@ -154,6 +159,10 @@ class Director:
         if model != self._model and self._model in parameters.knob("model").choices:
             self.use(model)
         self._fade_models(parameters)
+        if (peak := self._models.peaks.found()) is not None:
+            if peak.position is not None:
+                parameters.set("tune.position", peak.position)
+            self._say(peak.words)
 
     def _hear(self, name: str, word: str) -> None:
         match name:
@@ -163,7 +172,7 @@ class Director:
                 self._models.load(word, 0)
             case "deck.b.load":
                 self._models.load(word, 1)
-            case _ if name.startswith(("bend.", "blend.")):
+            case _ if name.startswith(("bend.", "blend.", "tune.")):
                 self._rerig(name, word)
 
     def _rerig(self, name: str, word: str) -> None:
@@ -211,6 +220,8 @@ class Director:
                 slot = name.rpartition(".")[2]
                 self._engine.store(int(slot))
                 self._say(f"kept as place {slot}: walk.slot.{slot} brings it back")
+            case "tune.find_peak":
+                self._models.find_peak()
             case "decode.repick":  # another seed is another idea, and a preset can remember it
                 parameters = self._engine.parameters
                 parameters.set("decode.seed", parameters.get("decode.seed") + 1.0)
@@ -295,6 +306,7 @@ class Director:
             shaders=self.playing.shaders,
             values=presets.nested(values),
             relatives=self._rig.relatives,
+            trajectory=self._rig.trajectory,
             bends=presets.tables(self._rig),
             rewrites=tuple(one.as_data() for one in self._engine.history.kept),
             routes=self.playing.routes,

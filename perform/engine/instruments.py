@@ -1,7 +1,8 @@
 """What is done to one network while it plays. Imports torch; made on the loader's thread, played on the generator's.
 
-The order is fixed and part of what a preset means: parents -> blend -> rewrite give the weights, z -> walk -> steer
-gives w, and bend and decode work at their layers of the forward pass. `divergence` scales all of it but the steering.
+The order is fixed and part of what a preset means: parents -> blend -> tune -> rewrite give the weights,
+z -> walk -> steer gives w, and bend and decode work at their layers of the forward pass. `divergence` scales all of it
+but the steering.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ from perform.engine.lore import Lore
 from perform.engine.parameters import Part, Values
 from perform.engine.rig import NOTHING, Rig
 from perform.engine.walk import Array, Walker
+from perform.engine.way import Way
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.forms.mixing import Mixture
     from models.rewriting.glitch import Glitch
+    from models.tuning.reel import Reel
 
 Taps = Mapping[str, LayerTap]
 
@@ -55,6 +59,7 @@ class Instruments:
     """All that is done to one network. `muted` says, a line each, what cannot be; `cuts` are the layers with taps.
 
     `map_z(z, maps)` takes z `[K, D]` to w through `maps` (z, label -> w), or through the network's own for None.
+    `patient`: a frame waits for what it needs (films).
     """
 
     def __init__(
@@ -64,10 +69,12 @@ class Instruments:
         map_z: Callable[..., Array],
         rig: Rig = NOTHING,
         lore: Lore | None = None,
+        patient: bool = False,
     ) -> None:
         self._generator, self._name, self._map = generator, name, map_z
         self._resident = Resident(generator)
         self._rewriter = Rewriter(generator, self._resident)
+        self.way = Way(generator, self._resident, map_z, patient=patient)
         self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
         self._decoder = Decoder(generator)
         self._too_wide = ""
@@ -92,9 +99,9 @@ class Instruments:
         return bool(self._decoder.cuts)
 
     @property
-    def blend(self) -> Blend | None:
-        """The mixture of parents, if there are any."""
-        return self._rigged.blend
+    def mixture(self) -> Mixture | None:
+        """What forms follow: the blend of parents, or the trajectory where it is all in memory."""
+        return self._rigged.blend or self.way.tune.packing
 
     @property
     def muted(self) -> tuple[str, ...]:
@@ -102,6 +109,7 @@ class Instruments:
         return (
             *self._rigged.words,
             *((self._too_wide,) if self._too_wide else ()),
+            *self.way.words,
             *self._rewriter.muted,
             *self._steer.muted,
             *self.recall.muted,
@@ -130,8 +138,12 @@ class Instruments:
         bender = Bender(rig.slots, self._generator, self.lore.clusters)
         words = list(bender.muted)
         before = getattr(self, "_rigged", None)
+        if before is not None and before.rig.trajectory == rig.trajectory:
+            reel, tuned = before.reel, before.tuned
+        else:
+            reel, tuned = self.way.open(rig.trajectory)
         if before is not None and before.rig.relatives == rig.relatives:
-            return _Rigged(rig, bender, before.blend, before.walkers, before.donor, (*words, *before.kin), before.kin)
+            return _Rigged(rig, bender, before.blend, before.walkers, before.donor, words, before.kin, reel, tuned)
         blend, donor, kin = self._related(rig)
         walkers: tuple[Walker, ...] = ()
         if blend is not None:
@@ -140,7 +152,7 @@ class Instruments:
                 Walker(partial(self._map, maps=partial(maps.map, k)), maps.w_avgs[k], generator.z_dim, generator.num_ws)
                 for k in range(len(maps))
             )
-        return _Rigged(rig, bender, blend, walkers, donor, (*words, *kin), kin)
+        return _Rigged(rig, bender, blend, walkers, donor, words, kin, reel, tuned)
 
     def _related(self, rig: Rig) -> tuple[Blend | None, Mapping[str, Tensor] | None, tuple[str, ...]]:
         """The blend of a rig, the tensors for splices, and words. What cannot be had is the network itself."""
@@ -165,7 +177,7 @@ class Instruments:
     # -- the generator's thread
 
     def weights(self, values: Values, glitches: Sequence[Glitch]) -> None:
-        """Bring the weights to what is played: blend, then rewrite. Microseconds where nothing moved."""
+        """Bring the weights to what is played: blend, tune, rewrite. Microseconds where nothing moved."""
         rigged, divergence = self._rigged, values.get("divergence", 1.0)
         if rigged is not self._playing:
             self._playing = rigged
@@ -173,19 +185,26 @@ class Instruments:
                 self._rewriter.splice_from(rigged.donor)
             except ValueError:  # of another shape: said by the blend
                 self._rewriter.splice_from(None)
+            if self.way.tune.reel is not rigged.reel:
+                self.way.play(rigged.reel)
         if rigged.blend is not None:
             rigged.blend.frame(Part(values, "blend."), divergence)
+        self.way.tune.frame(Part(values, "tune."), divergence)
         self._rewriter.frame(glitches, divergence)
-        self._resident.update(rigged.stages(self._rewriter))
+        self._resident.update((rigged.first, self.way.tune, self._rewriter))
 
     def w(self, walker: Walker, values: Values, position: float) -> Array:
         """The latent of this frame `[L, D]`: the walk, of all parents where they are mixed, then the steering."""
         rigged = self._rigged
         shares = rigged.blend.mapping if rigged.blend is not None else (1.0,)
-        if shares[0] == 1.0:
-            w = walker.w(values, position)
-        else:
-            w = mixture(shares, lambda k: rigged.walkers[k].w(values, position))
+        blended = shares[0] != 1.0
+
+        def plain() -> Array:
+            if not blended:
+                return walker.w(values, position)
+            return mixture(shares, lambda k: rigged.walkers[k].w(values, position))
+
+        w = self.way.w(plain, blended, values, position)
         w = self._steer.apply(
             w, Part(values, "steer."), truncation_psi=values["walk.truncation_psi"],
             truncation_cutoff=int(values["walk.truncation_cutoff"]),
@@ -216,6 +235,7 @@ class Instruments:
     def forget(self) -> None:
         """The label has changed: all ways from z to w are made anew."""
         self._steer.forget()
+        self.way.forget()
         for walker in self._rigged.walkers:
             walker.forget()
 
@@ -230,13 +250,11 @@ class _Rigged:
 
     def __init__(
         self, rig: Rig, bender: Bender, blend: Blend | None, walkers: tuple[Walker, ...],
-        donor: Mapping[str, Tensor] | None, words: tuple[str, ...], kin: tuple[str, ...],
+        donor: Mapping[str, Tensor] | None, words: Sequence[str], kin: tuple[str, ...],
+        reel: Reel | None, tuned: tuple[str, ...],
     ) -> None:  # fmt: skip
         self.rig, self.bender, self.blend, self.walkers, self.donor = rig, bender, blend, walkers, donor
-        self.words, self.kin = words, kin
+        self.kin, self.reel, self.tuned = kin, reel, tuned
+        self.words = (*words, *kin, *tuned)
         self.names = [(f"bend.{knob.name}", knob.default) for knob in bender.knobs]
-        self._first: Stage = Idle() if blend is None else blend
-
-    def stages(self, rewriter: Rewriter) -> Sequence[Stage]:
-        """Parents -> blend -> rewrite."""
-        return (self._first, rewriter)
+        self.first: Stage = Idle() if blend is None else blend

@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import os
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from perform.engine.ahead import Ahead
 from perform.engine.clock import Clock, sleep
 from perform.engine.crossfade import DECKS
 from perform.engine.frame import Request, Slot
+from perform.engine.low import stand_back
+from perform.engine.peaks import Peaks
 from perform.engine.problems import Problems, UserError
 from perform.engine.rig import NOTHING, Rig
 from perform.engine.worker import Maker
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("perform")
 
 SETTLE = 5.0  # seconds that a model plays before a compiler begins to work beside it
-NICENESS = 10  # of the loader's thread: the picture goes first
 PATIENCE = 1.0  # seconds before the performer is told that both decks are in use
 LOOK_AFTER = 1.0  # seconds between two looks whether what plays lacks something
 LOOK = 0.05  # seconds between two looks whether a deck is free
@@ -93,6 +93,8 @@ class Loader:
         if not wait:
             for work, name in ((self._work, "loader"), (self._improve, "compiler")):
                 threading.Thread(target=work, name=name, daemon=True).start()
+        self.peaks = Peaks(wait=wait)
+        self._ahead = Ahead(self._playing, problems, wait=wait)
 
     @property
     def names(self) -> tuple[str, str]:
@@ -128,16 +130,24 @@ class Loader:
             self._wishes.put(wish)
             self._wake.set()
 
+    def find_peak(self) -> None:
+        """Look for the peak of the trajectory on the wall; `peaks.found` tells of it. Main thread."""
+        self.peaks.ask(self._decks.reel(self._mix()) if self._decks else None)
+
+    def _playing(self) -> list[Deck]:
+        return self._decks.playing() if self._decks is not None else []
+
     def arrived(self) -> Arrival | None:
         """What became of the last wish, once. Main thread."""
         return self._arrivals.take()
 
     def close(self) -> None:
         """Take no more names; a load in progress is left to end with the program. What was kept is written."""
-        for deck in self._decks.playing() if self._decks is not None else ():
+        for deck in self._playing():
             with contextlib.suppress(OSError):
                 deck.save()
         self._running = False
+        self._ahead.close()
         self._wake.set()
         self._came.set()
 
@@ -151,7 +161,7 @@ class Loader:
             fresh = self._fresh.take()
             if fresh is not None and self._came.wait(SETTLE):  # another one has come, or it is the end
                 continue
-            decks = self._decks.playing() if self._decks is not None else []
+            decks = self._playing()
             for deck in decks:
                 if deck not in hopeless and self._running and not self._came.is_set():
                     self.quickening = not deck.quick
@@ -281,10 +291,3 @@ def deck_for(
     leave_room()
     generator = models.load(name, device=pick_device(device), progress=progress)
     return Deck(generator, name, fast=fast, rig=rig, lore=known(generator, name))
-
-
-def stand_back() -> None:
-    """Let the calling thread go last where the system can tell threads apart (Linux)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -18,6 +18,7 @@
     knobs = {angle = 30.0}
 
     relatives = ["ink"]                                  # models to blend with; above the tables, with `model`
+    trajectory = "first-light-foiled"                    # the training that tune.position walks along; there, too
 
     [[rewrites]]                                        # glitches of the weights that are kept
     op = "reconnect"
@@ -99,6 +100,7 @@ class Preset(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defau
     shaders: tuple[str, ...] = ()
     values: dict[str, Any] = {}
     relatives: tuple[str, ...] = ()
+    trajectory: str = ""
     bends: tuple[BendTable, ...] = ()
     rewrites: tuple[dict[str, Any], ...] = ()
     routes: tuple[RouteTable, ...] = ()
@@ -249,7 +251,7 @@ def rig(preset: Preset, where: str) -> Rig:
         raise UserError(f'{where}: two slots are called "{twice[0]}"; each needs a name of its own')
     if len(preset.relatives) >= MODELS:
         raise UserError(f"{where}: {len(preset.relatives)} relatives; a blend has at most {MODELS - 1}")
-    return Rig(tuple(slots), preset.relatives)
+    return Rig(tuple(slots), preset.relatives, preset.trajectory)
 
 
 def glitches(preset: Preset, where: str) -> tuple[Glitch, ...]:

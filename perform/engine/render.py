@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
@@ -20,6 +21,7 @@ from models.bending.enlarge import Enlarge, synthesize_wide
 from models.forms.shelf import Shelf
 from models.generators import Generator, Tap, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
+from models.tuning.reel import Reel
 from perform.engine.frame import Request
 from perform.engine.instruments import Instruments, Taps
 from perform.engine.lore import Lore, keep, with_statistics
@@ -86,7 +88,8 @@ class Deck:
         self._unsaved = False
         self._patient = not fast  # a film waits for what it asks for
         self._time = 0.0
-        self._instruments = Instruments(generator, name, self._map, rig or NOTHING, lore)
+        self._following = threading.Lock()
+        self._instruments = Instruments(generator, name, self._map, rig or NOTHING, lore, patient=self._patient)
         self._brings_code = hasattr(generator, "prepare")
         if hasattr(generator, "prepare"):
             generator.prepare()
@@ -98,6 +101,11 @@ class Deck:
     def muted(self) -> tuple[str, ...]:
         """What of the rig this network cannot play, a line each."""
         return self._instruments.muted
+
+    @property
+    def reel(self) -> Reel | None:
+        """The trajectory that plays, if there is one."""
+        return self._instruments.way.tune.reel
 
     @property
     def quick(self) -> bool:
@@ -118,12 +126,25 @@ class Deck:
         self._instruments.know(with_statistics(self._instruments.lore, self.name))
         return True
 
+    def read_ahead(self) -> bool:
+        """Bring more of a trajectory into memory; whether there was something to do. The reader's thread."""
+        way = self._instruments.way
+        busy = way.read_ahead()
+        if not busy and way.tune.pack():
+            self._follow()
+        return busy
+
+    def _follow(self) -> None:
+        """Let the forms follow what mixes the weights now. Loader's and reader's thread."""
+        if self._shelf is not None:
+            with self._following:
+                self._shelf.follow(self._instruments.mixture)
+
     def equip(self, rig: Rig) -> None:
         """Another rig, from the next frame on. Loader's thread."""
         if rig != self._instruments.rig:
             self._instruments.equip(rig)
-            if self._shelf is not None:
-                self._shelf.follow(self._instruments.blend)
+            self._follow()
             if self._device.type == "cuda" and self._dtype != "float32":
                 self._capture()
         self._recall()
@@ -136,7 +157,7 @@ class Deck:
             self._capture()
         elif not self._brings_code and self._device.type == "cpu":
             self._shelf = Shelf(generator, self._dtype)
-            self._shelf.follow(self._instruments.blend)
+            self._follow()
             self._recall()
 
     def _capture(self) -> None:

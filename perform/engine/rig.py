@@ -31,13 +31,14 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """The slots of network bending in their order, and the models to blend with, by name or file.
+    """The slots of network bending in their order, the models to blend with, and the trajectory, by name or file.
 
-    The first of `relatives` is model 2 of the blend; "" is a place that nobody has.
+    The first of `relatives` is model 2 of the blend; "" is a place that nobody has, or no trajectory.
     """
 
     slots: tuple[Slot, ...] = ()
     relatives: tuple[str, ...] = field(default=())
+    trajectory: str = ""
 
 
 NOTHING = Rig()
@@ -87,8 +88,8 @@ def relative_knobs() -> tuple[Knob, ...]:
 
 
 def changed(rig: Rig, name: str, word: str) -> Rig:
-    """The rig after somebody said `word` to `bend.add`, `bend.remove`, `bend.<slot>.<layer|transform|features>` or
-    `blend.model.<k>.load`.
+    """The rig after somebody said `word` to `bend.add`, `bend.remove`, `bend.<slot>.<layer|transform|features>`,
+    `blend.model.<k>.load` or `tune.trajectory`.
 
     Raises UserError where that cannot be done.
     """
@@ -104,6 +105,8 @@ def changed(rig: Rig, name: str, word: str) -> Rig:
             while places and not places[-1]:
                 places.pop()
             return replace(rig, relatives=tuple(places))
+        case ["tune", "trajectory"]:
+            return replace(rig, trajectory=word)
         case ["bend", which, part] if part in _WORDS:
             old = _find(rig.slots, which)
             if part == "features":

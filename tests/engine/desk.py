@@ -14,6 +14,7 @@ from perform.engine.director import Director, director_knobs
 from perform.engine.loader import Arrival
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
+from perform.engine.peaks import Peaks
 from perform.engine.problems import Problems
 from perform.engine.rig import Rig
 from perform.engine.signals import Signals
@@ -44,6 +45,11 @@ class Shelf:
         self.rigs: list[Rig | None] = []
         self.loaded = ""
         self.coming: Arrival | None = None
+        self.peaks = Peaks(wait=True)
+        self.peaks_wanted = 0
+
+    def find_peak(self) -> None:
+        self.peaks_wanted += 1
 
     def load(self, name: str, deck: int | None = None, rig: Rig | None = None) -> None:
         self.asked.append(name)

@@ -21,6 +21,7 @@ from models.bending.transforms import knobs_by_transform
 from models.checkpoints import io
 from models.generators import build
 from models.rewriting.glitch import History
+from models.tuning.trajectory import Writer
 from perform.app import tree
 from perform.engine.clock import Tick
 from perform.engine.frame import Request
@@ -32,7 +33,7 @@ from perform.engine.rig import Rig, rig_knobs
 from perform.engine.signals import Signals
 
 SMALL = {"z_dim": 8, "w_dim": 8, "img_resolution": 16, "channel_base": 128, "channel_max": 16, "mapping_layers": 2}
-PLAYED = ("bend.", "blend.", "rewrite.", "decode.", "steer.", "walk.", "pose.", "label.", "divergence")
+PLAYED = ("bend.", "blend.", "tune.", "rewrite.", "decode.", "steer.", "walk.", "pose.", "label.", "divergence")
 A_FRAME = 100  # moves between two pictures
 
 
@@ -50,12 +51,21 @@ class Moves:
         self.rng = np.random.default_rng(self.seed)
         self.model = str(self.folder / "one.safetensors")
         self.generator = io.load(Path(self.model))
+        self.write_way()
         self.before = {name: t.clone() for name, t in self.generator.state_dict().items()}
         self.parameters, self.history = tree(), History()
         self.frames, self.stores, self.time = 0, 0, 0.0
         self.deck = Deck(self.generator, self.model, lore=known(self.generator, self.model))
         self.plain = self.deck.picture(self.request(0.3)).clone()
         self.rerig()
+
+    def write_way(self) -> None:
+        """A training of the network."""
+        first = {name: t.clone() for name, t in self.generator.state_dict().items()}
+        header = {"architecture": self.generator.architecture, "config": self.generator.config}
+        with Writer(self.folder / "one.trajectory", first, header) as writer:
+            for step in range(1, 6):
+                writer.add(step, {name: t + 0.1 * step * torch.randn(t.shape) for name, t in first.items()})
 
     def request(self, position: float) -> Request:
         values = Patch((), self.parameters).play(Signals(), self.parameters, 0.04)
@@ -72,7 +82,8 @@ class Moves:
             layer = layers[rng.integers(len(layers))]
             slots.append(Slot(layer, transform, Features(kind, int(rng.integers(99)), 0.5), 1.0, {}, transform))
         relatives = tuple(str(self.folder / f"{name}.safetensors") for name in ("two", "three"))
-        rig = Rig(tuple(slots), relatives[: int(rng.integers(0, 3))])
+        way = str(self.folder / "one.trajectory") if rng.integers(3) else ""
+        rig = Rig(tuple(slots), relatives[: int(rng.integers(0, 3))], way)
         self.parameters.grow(rig_knobs(rig))
         self.deck.equip(rig)
 

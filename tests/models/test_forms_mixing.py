@@ -26,6 +26,7 @@ class Parents:
         self.live = dict(generator.named_parameters())
         copies = [{name: t.detach().clone() for name, t in one.state_dict().items()} for one in (generator, *others)]
         self.parents: Sequence[Mapping[str, Tensor]] = copies
+        self.pairs = [(i, j) for i in range(len(copies)) for j in range(i, len(copies))]
         self.mixed: dict[str, tuple[int, tuple[object, Row, bool]]] = {}
 
     def write(self, row: Row, names: Sequence[str] = (), says: bool = True) -> None:
