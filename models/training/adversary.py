@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.checkpoints import Refused
 from models.generators.stylegan2 import StyleGAN2
 from models.knobs import Knob
 from models.training.augment import adaptive, augment, next_p
@@ -57,7 +58,7 @@ class Adversarial:
     def __post_init__(self) -> None:
         options, device = self.setting.options, self.setting.device
         if options["augment"] not in ("ada", "diff", "none"):
-            raise ValueError(f"augment is ada, diff or none, not {options['augment']!r}")
+            raise Refused(f"augment is ada, diff or none, not {options['augment']!r}")
         for network in (self.whole, self.average, self.critic):
             network.to(device)
         self.average.eval().requires_grad_(False)

@@ -104,7 +104,7 @@ def found_in(folder: Path) -> list[Path]:
     if folder.is_file():
         raise Refused(f"{folder}: is a file. Name the folder that the pictures lie in.")
     if not folder.is_dir():
-        raise Refused(f"{folder}: there is no such folder. Check the name.")
+        raise Refused(f"{folder}: there is no such folder. Check the name (with its folder, as in ./pictures).")
     every = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(path for path in every if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
@@ -159,7 +159,8 @@ def crops(picture: Image.Image, size: int, count: int, seed: int) -> list[NDArra
 
 
 def _scaled(picture: Image.Image, box: tuple[float, float, float, float], size: int) -> NDArray[np.uint8]:
-    small = picture.resize((size, size), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    cut = picture.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
+    small = cut.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return np.asarray(small, np.uint8).transpose(2, 0, 1)
 
 

@@ -59,6 +59,9 @@ class Method(Protocol):
         from the start.
         """
 
+    # A method may have `played`: the names of other networks that are left beside the one shown, each with the word of
+    # its file, RECIPE-WORD.safetensors: {"parent": "parent"}.
+
     @property
     def shown(self) -> str:
         """Which of `networks` is played, sampled, guarded and recorded."""
@@ -109,6 +112,7 @@ class Plan:
     about: str  # one line
     begin: Callable[[Setting], Method]
     wants: frozenset[str] = frozenset()  # of WANTS
+    may: frozenset[str] = frozenset()  # what it takes where it is given
     resolution: int = 64
     batch: int = 16
     steps: int = 2000
@@ -122,5 +126,5 @@ class Plan:
     def __post_init__(self) -> None:
         if self.on_alarm not in ("rollback", "note"):
             raise ValueError(f"recipe {self.name}: on_alarm is rollback or note, not {self.on_alarm!r}")
-        if unknown := self.wants - WANTS:
+        if unknown := (self.wants | self.may) - WANTS:
             raise ValueError(f"recipe {self.name}: it can want {sorted(WANTS)}, not {sorted(unknown)}")

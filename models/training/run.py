@@ -15,11 +15,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 
 from models.checkpoints import Refused, io
+from models.generators import Generator
 from models.training import critics
 from models.training.discriminator import Discriminator
 from models.training.engine import Engine, NoRoom, fabric
@@ -162,6 +163,12 @@ def _finish(state: Run, told: Told, source: Parent | None, bank: Bank | None) ->
             if network is not None:
                 path = state.out / f"{state.plan.name}.safetensors"
                 io.save(path, network, card)
+            for name, kind in getattr(state.method, "played", {}).items():
+                io.save(
+                    state.out / f"{state.plan.name}-{kind}.safetensors",
+                    cast(Generator, state.method.networks[name]),
+                    card,
+                )
             for judge in state.method.networks.values():
                 if isinstance(judge, Discriminator):
                     critics.save(state.out / f"{state.plan.name}{critics.SUFFIX}", judge, card)

@@ -17,13 +17,14 @@ from tqdm import tqdm
 import models
 from models.checkpoints import Refused, io
 from models.generators import Generator
-from models.training import critics
+from models.training import critics, drawn
 from models.training.folder import Bank, pictures_of
 from models.training.keeping import write_whole
 from models.training.method import Plan
 
 log = logging.getLogger(__name__)
 
+YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 RUN_FILES = ("run.json", "log.csv", "events.csv", "sheet.png", "trajectory")
 
@@ -92,29 +93,18 @@ def options_of(plan: Plan, given: Mapping[str, Any]) -> dict[str, Any]:
         try:
             made[name] = _as_kind(kind, value)
         except (TypeError, ValueError) as error:
-            raise Refused(
-                f"{plan.name}: {name} is a {kind.__name__} (such as {made[name]!r}), not {value!r}"
-            ) from error
+            usual = f"{kind.__name__}, such as {made[name]!r}"
+            raise Refused(f"{plan.name}: {name} is of kind {usual}; {value!r} is not") from error
     return made
 
 
 def _as_kind(kind: type, value: object) -> object:
     """A value as an option's type has it; words of the command line too."""
     if kind is bool:
-        words = {
-            "yes": True,
-            "true": True,
-            "1": True,
-            "on": True,
-            "no": False,
-            "false": False,
-            "0": False,
-            "off": False,
-        }
-        known = words.get(str(value).lower())
-        if known is None:
+        word = str(value).lower()
+        if word not in (*YES, *NO):
             raise ValueError(value)
-        return known
+        return word in YES
     return kind(value)
 
 
@@ -124,7 +114,7 @@ def parent_of(name: str | Path | None, plan: Plan) -> Parent | None:
         if "parent" in plan.wants:
             raise Refused(f"{plan.name}: trains a network further. Say which: --from first-light")
         return None
-    if "parent" not in plan.wants:
+    if "parent" not in plan.wants | plan.may:
         raise Refused(f"{plan.name}: begins from nothing and takes no parent. Leave --from away.")
     path, called = models.path_of(name)
     network = io.load(path, called)
@@ -145,14 +135,21 @@ def critic_of(given: Path | None, parent: str | Path | None, plan: Plan) -> tupl
 
 
 def bank_of(folder: Path | None, plan: Plan, size: int, keep: Path, progress: bool) -> Bank | None:
-    """The pictures. Raises Refused."""
+    """The pictures: of a folder, or drawn by program where there is no such folder and `drawn` knows the name. Raises
+    Refused.
+    """
     if folder is None:
         if "data" in plan.wants:
             kind = "with a sub-folder for each style" if "labels" in plan.wants else "of any size and kind"
-            raise Refused(f"{plan.name}: learns from pictures. Name a folder of them, {kind}: --data FOLDER")
+            raise Refused(
+                f"{plan.name}: learns from pictures. Name a folder of them, {kind}: --data FOLDER. Or take drawn ones: "
+                f"--data {drawn.STYLES if 'labels' in plan.wants else 'bloom'}"
+            )
         return None
     if "data" not in plan.wants:
         raise Refused(f"{plan.name}: opens no pictures. Leave --data away.")
+    if not folder.exists() and str(folder) in drawn.names():
+        folder = drawn.folder(str(folder), size, keep, progress)
     with tqdm(desc=f"pictures {size}", disable=not progress, leave=False) as bar:
 
         def tick(done: int, of: int) -> None:

@@ -21,7 +21,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="for instance gan, cross-domain, loss-hack; list: all of them")
     parser.add_argument("--from", dest="parent", metavar="MODEL", help="the network to go on with: a name or a file")
     parser.add_argument("--critic", type=Path, metavar="FILE", help="what judges it (the one that lies beside MODEL)")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="pictures of any size; sub-folders are labels")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures of any size; sub-folders are labels. Or bloom, styles, ...: drawn ones",
+    )
     parser.add_argument("--size", type=whole, metavar="PIXELS", help="the side of the pictures: 32, 64, 128, ...")
     parser.add_argument("--steps", type=whole)
     parser.add_argument("--batch", type=whole, metavar="PICTURES")
@@ -72,9 +77,12 @@ def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
     """One run of the training instrument, with what it left."""
     import torch
 
-    from models.training.run import run as begin
     from perform.engine.problems import UserError
 
+    try:
+        from models.training.run import run as begin
+    except ModuleNotFoundError as error:
+        raise UserError(f"training needs {error.name}: pip install 'perform[train]'") from error
     wrong = [pair for pair in parsed.set if "=" not in pair]
     if wrong:
         raise UserError(f"--set takes NAME=VALUE, not {wrong[0]!r}; {recipe.name} has {', '.join(recipe.options)}")
