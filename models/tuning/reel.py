@@ -203,8 +203,7 @@ def belongs(reader: Reader, generator: Generator, home: Mapping[str, Tensor]) ->
         raise Foreign(f"{name} is the way of a network of another shape")
     found = reader.find(fingerprint(home))
     if found is None:
-        parent = header.get("parent", {})
-        which = parent.get("name") if isinstance(parent, dict) else parent
+        which = header.get("parent_name")
         raise Foreign(
             f"{name} is the way of another network of this shape"
             + (f": load {which}, where it began" if which else ", none of whose states is the model that plays")

@@ -68,7 +68,7 @@ def bench_blend(model: str, device: str, seconds: float, threads: int | None, te
         resident = Resident(network)
         relatives = [_relative(own.tensors, seed, network) for seed in range(1, 8)]
         blends = {case: Blend(resident, network, relatives[: 7 if case is barycentric else 1]) for case in CASES}
-        form, manner = _quickest(network, tell)
+        form, manner = quickest(network, tell)
         tell(f"{manner}, {torch.get_num_threads()} threads")
         w = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(0)).to(device))
         finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
@@ -102,7 +102,7 @@ def _relative(tensors: Mapping[str, Tensor], seed: int, network: Generator) -> A
     return Relative(f"relative {seed}", moved)
 
 
-def _quickest(network: Generator, tell: Callable[[str], None]) -> tuple[Any, str]:
+def quickest(network: Generator, tell: Callable[[str], None]) -> tuple[Any, str]:
     """The network's picture of w in the quickest form, and which it is."""
     from models.forms import Unavailable, compile_form
     from models.generators import has_fast_bf16

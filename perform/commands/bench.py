@@ -153,6 +153,17 @@ def _rewrite(parsed: argparse.Namespace) -> Rows:
         raise UserError(str(error)) from error
 
 
+def _tune(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.tune import bench_tune
+    from perform.engine.problems import UserError
+
+    try:
+        name = parsed.model or "first-light"
+        return bench_tune(name, parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def _tones(_: argparse.Namespace) -> Rows:
     from perform.bench.tones import bench_tones
 
@@ -173,4 +184,5 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "show": _show,
     "startup": _startup,
     "tones": _tones,
+    "tune": _tune,
 }

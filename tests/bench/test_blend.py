@@ -28,7 +28,7 @@ def test_a_row_for_each_kind_of_blend(monkeypatch: pytest.MonkeyPatch, tmp_path:
         return play, "eager"
 
     ticks = count()
-    monkeypatch.setattr(blend, "_quickest", eager)
+    monkeypatch.setattr(blend, "quickest", eager)
     monkeypatch.setattr(blend, "machine_time", lambda: next(ticks) * 0.01)  # each frame takes one tick
     rows = blend.bench_blend(str(path), "cpu", 0.4, 1, lambda words: None)
     assert [(row["moves"], row["models"]) for row in rows] == [

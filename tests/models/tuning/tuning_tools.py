@@ -31,7 +31,7 @@ def way(generator: Generator, count: int = 5, seed: int = 1) -> list[State]:
 
 
 def write(path: Path, generator: Generator, states: list[State]) -> Path:
-    header = {"architecture": generator.architecture, "config": generator.config, "parent": {"name": "mother"}}
+    header = {"architecture": generator.architecture, "config": generator.config, "parent_name": "mother"}
     with Writer(path, states[0], header) as writer:
         for k, state in enumerate(states[1:], 1):
             writer.add(50 * k, state)
