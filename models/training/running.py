@@ -109,6 +109,7 @@ class Run:
         if self.bank is not None:
             real = self.bank.batch(self.setting.batch, mirror, self.rng).to(self.setting.device)
         self.losses = self.method.step(self.number, real, moved, self.rng)
+        self._agree()
         self.number += 1
         self.alarms = self._alarms()
         if self.alarms and self._handled():
@@ -146,6 +147,14 @@ class Run:
     def stop(self, why: str) -> None:
         """End after this step."""
         self.stopped = why
+
+    def _agree(self) -> None:
+        """Several processes go on with the same numbers: the mean of theirs."""
+        numbers = self.method.numbers
+        if self.fabric.world_size > 1 and numbers:
+            values = torch.tensor(list(numbers.values()), dtype=torch.float64)
+            means = torch.as_tensor(self.fabric.all_reduce(values, reduce_op="mean"))
+            numbers.update(zip(numbers, means.tolist(), strict=True))
 
     # ---- the guard
 

@@ -8,6 +8,7 @@ losses (log.csv), a trajectory for `tune`, and at the end a network that can be 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,13 +89,17 @@ def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
         raise UserError(f"--set takes NAME=VALUE, not {wrong[0]!r}; {recipe.name} has {', '.join(recipe.options)}")
     device = parsed.device if parsed.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[parsed.precision]
-    print(f"{recipe.name}: {recipe.about}. Into {out}, look at {out / 'sheet.png'}")
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # on several devices this runs once on each of them
+    if first:
+        print(f"{recipe.name}: {recipe.about}. Into {out}, look at {out / 'sheet.png'}", flush=True)
     result = begin(
         recipe, out, data=parsed.data, parent=parsed.parent, critic=parsed.critic, seed=parsed.seed,
         steps=parsed.steps, resolution=parsed.size, batch=parsed.batch, resume=not parsed.anew,
         options=dict(pair.split("=", 1) for pair in parsed.set), precision=precision, devices=parsed.devices,
         device=device,
     )  # fmt: skip
+    if not first:
+        return
     said = ", ".join(f"{name} {value:.3f}" for name, value in result.losses.items())
     print(f"{result.steps} steps ({said or 'nothing left to do'}), {result.rollbacks} rollbacks")
     print(f"weights sha256 {result.hash}")
