@@ -156,13 +156,33 @@ def normalisation(width: int) -> nn.BatchNorm2d:
     return norm
 
 
-def start(network: nn.Module) -> None:
-    """Radford's beginning: convolutions N(0, 0.02), normalisations N(1, 0.02), from torch's own chance."""
+def start(network: nn.Module, rng: torch.Generator | None = None, smooth: bool = False) -> None:
+    """Radford's beginning, in place: convolutions and linear layers N(0, 0.02), normalisations N(1, 0.02), no memory
+    of any picture. `rng` draws it, else torch's own chance.
+
+    `smooth`: transposed convolutions that double the side begin as mixes of channels, enlarged bilinearly. Then soft
+    areas are there from the first picture, where independent numbers would begin as grain.
+    """
     for part in network.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(part.weight, 0.0, 0.02)
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(part.weight, 0.0, 0.02, rng)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+            if smooth and isinstance(part, nn.ConvTranspose2d) and part.stride[0] == 2:
+                with torch.no_grad():
+                    part.weight.copy_(part.weight[:, :, :1, :1] * _bilinear().to(part.weight))
         elif isinstance(part, nn.BatchNorm2d):
-            nn.init.normal_(part.weight, 1.0, 0.02)
+            nn.init.normal_(part.weight, 1.0, 0.02, rng)
+            nn.init.zeros_(part.bias)
+            for number, at_first in ((part.running_mean, 0.0), (part.running_var, 1.0)):
+                assert number is not None
+                number.fill_(at_first)
+
+
+def _bilinear() -> Tensor:
+    """[4, 4]: a transposed convolution of stride 2 that enlarges bilinearly."""
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    return torch.outer(line, line)
 
 
 def _convolve(conv: nn.Module, x: Tensor) -> Tensor:

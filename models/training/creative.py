@@ -24,7 +24,9 @@ def style_loss(styles: Tensor) -> Tensor:
     count = styles.shape[1]
     share = 1 / count
     chances = styles.log_softmax(1)
-    others = styles[:, None].expand(-1, count, -1).masked_fill(torch.eye(count, device=styles.device).bool(), -torch.inf)
+    others = (
+        styles[:, None].expand(-1, count, -1).masked_fill(torch.eye(count, device=styles.device).bool(), -torch.inf)
+    )
     rest = others.logsumexp(2) - styles.logsumexp(1, keepdim=True)  # log(1 - D_c), [N, K]
     return -(share * chances + (1 - share) * rest).sum(1).mean()
 
@@ -34,13 +36,23 @@ def style_floor(count: int) -> float:
     return float(style_loss(torch.zeros(1, count, dtype=torch.float64)))
 
 
-def colour_variance(pictures: Tensor) -> Tensor:
-    """[N, 3, H, W] -> how much the colours of a whole batch vary: the mean variance of its red, green and blue."""
-    return pictures.float().transpose(0, 1).flatten(1).var(1).mean()
+def colour_variance(pictures: Tensor, places: int = 4, floor: float = 1e-4) -> Tensor:
+    """[N, 3, H, W] in -1..1 -> how much the colours of a batch vary.
+
+    Pictures are averaged down to `places` x `places`, so that areas count and grain does not; at each place the batch
+    has a cloud of colours, whose size is the generalised variance |covariance of red, green and blue|^(1/3) (Wilks
+    1932). A plain variance is largest for black beside white; this one asks for all three at once, and over the batch,
+    so that one picture again and again has none.
+    """
+    x = F.adaptive_avg_pool2d(pictures.float(), places)
+    x = x - x.mean(0, keepdim=True)
+    cloud = torch.einsum("nchw,ndhw->hwcd", x, x) / len(x)  # [places, places, 3, 3]
+    volume = torch.linalg.det(cloud + floor * torch.eye(3, device=x.device))
+    return volume.clamp(min=floor**3).pow(1 / 3).mean()
 
 
 def colour_loss(own: Tensor, other: Tensor, epsilon: float = 1e-4) -> Tensor:
     """-log(var(own) / (var(other) + epsilon)): to have more colours than the other generator's pictures, which only
     stand there to be outdone.
     """
-    return -torch.log(colour_variance(own) / (colour_variance(other.detach()) + epsilon) + 1e-8)
+    return -torch.log(colour_variance(own) / (colour_variance(other.detach()) + epsilon))

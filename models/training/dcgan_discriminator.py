@@ -44,6 +44,9 @@ class DCGANDiscriminator(nn.Module):
         self.real = nn.Linear(widths[-1] + minibatch, 1)
         self.style = nn.Linear(widths[-1], classes) if classes else None
         start(self)
+        if not normal:
+            for conv in self.convs:  # nothing sets the scale again, so each layer has to keep it (He et al. 2015)
+                nn.init.kaiming_normal_(conv.weight, 0.2)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[N, 3, grid, grid] -> logits [N, 1] float32."""
