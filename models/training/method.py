@@ -59,8 +59,8 @@ class Method(Protocol):
         from the start.
         """
 
-    # A method may have `played`: the names of other networks that are left beside the one shown, each with the word of
-    # its file, RECIPE-WORD.safetensors: {"parent": "parent"}.
+    # A method may have `played`: other networks that are left beside the one shown, by the word of their file,
+    # RECIPE-WORD.safetensors: {"u": "average_u"}.
 
     @property
     def shown(self) -> str:

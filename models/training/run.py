@@ -163,12 +163,9 @@ def _finish(state: Run, told: Told, source: Parent | None, bank: Bank | None) ->
             if network is not None:
                 path = state.out / f"{state.plan.name}.safetensors"
                 io.save(path, network, card)
-            for name, kind in getattr(state.method, "played", {}).items():
-                io.save(
-                    state.out / f"{state.plan.name}-{kind}.safetensors",
-                    cast(Generator, state.method.networks[name]),
-                    card,
-                )
+            for word, name in getattr(state.method, "played", {}).items():
+                other = cast(Generator, state.method.networks[name])
+                io.save(state.out / f"{state.plan.name}-{word}.safetensors", other, card)
             for judge in state.method.networks.values():
                 if isinstance(judge, Discriminator):
                     critics.save(state.out / f"{state.plan.name}{critics.SUFFIX}", judge, card)
