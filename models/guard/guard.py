@@ -15,7 +15,7 @@ from models.latents import landmark
 COUNT = 16  # pictures of a look
 FIRST_SEED = 700_000  # landmarks that no show walks through by chance
 COLLAPSED = 0.2  # less than this share of home's diversity is left
-BURNT_OUT = 0.3  # less than this share of what lay between black and full in home is left
+BURNT_OUT = 0.2  # less than this share of what lay between black and full in home is left
 EMPTY = 0.25  # less than this share of what was drawn on home's grounds is left
 NOTHING = 0.01  # less diversity than this is one picture whatever home is
 

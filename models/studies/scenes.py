@@ -28,15 +28,15 @@ def _draw(kind: Kind, u: Tensor, size: int) -> Tensor:
     """Factors u [N, 9] in 0..1 -> pictures."""
     axis = (torch.arange(size * OVER) + 0.5) / (size * OVER) * 2 - 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    radius = 0.4 + 0.3 * u[:, 0, None, None]
-    cx, cy = (0.25 * (2 * u[:, k, None, None] - 1) for k in (1, 2))
+    radius = 0.55 + 0.3 * u[:, 0, None, None]
+    cx, cy = (0.15 * (2 * u[:, k, None, None] - 1) for k in (1, 2))
     x, y = x - cx, y - cy
     if kind == "circle":
-        inside = torch.hypot(x, y) < 0.85 * radius
+        inside = torch.hypot(x, y) < 0.7 * radius  # about the area of a star
     else:
-        inside = torch.hypot(x, y) < radius * 1.12 * _star_edge(torch.atan2(y, x) + 2 * math.pi * u[:, 3, None, None])
+        inside = torch.hypot(x, y) < radius * 1.12 * _star_edge(torch.atan2(y, x) + 0.5 * (u[:, 3, None, None] - 0.5))
     shape = torch.nn.functional.avg_pool2d(inside[:, None].float(), OVER)
-    return _hue(u[:, 4], u[:, 5], 0.9) * shape + _hue(u[:, 6], u[:, 7], 0.3) * (1 - shape)
+    return _hue(u[:, 4], u[:, 5], 0.9) * shape + _hue(u[:, 6], u[:, 7], 0.2) * (1 - shape)
 
 
 def _star_edge(angle: Tensor) -> Tensor:

@@ -1,0 +1,96 @@
+"""T4, loss hacking: a generator descends what its own frozen critic praises, with no picture opened.
+
+Every saved state is judged on the same latents: the critic's mean logit must fall, by at least three of its own
+deviations at the start, while the critic stays bit for bit what it was. `models.tuning.peak.find_peak` chooses the
+moment: the most diverged state with half of home's diversity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.guard import look
+from models.judging.distances import features, frechet
+from models.judging.rank import spearman
+from models.studies import Check, Run, at_least, at_most, over_seeds, parents, true_in_all
+from models.studies.t1 import pictures_at
+from models.training import critics
+from models.training.recipes.loss_hack import RECIPE
+from models.training.run import run as train
+from models.tuning.peak import find_peak
+from models.tuning.trajectory import Reader, fingerprint
+
+ABOUT = "T4 loss hacking: a network unlearns what its frozen critic takes for real, up to a peak and into collapse"
+SUBSTITUTE = "discs drawn by program, 32x32, for photographs of faces"
+SETTINGS: Mapping[str, Any] = {
+    "parent": parents.SETTINGS, "steps": 300, "record_every": 10, "latents": 200, "compared": 600,
+    "options": {"learning_rate": 0.0005, "mapping": False},
+}  # fmt: skip
+SHOWN = 9
+
+
+def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    """One network of discs against its own critic."""
+    parent = parents.taught(folder, "circle", seed, quick)
+    plan = replace(parents.still(RECIPE), record_every=2 if quick else SETTINGS["record_every"])
+    before = fingerprint(critics.load(parent.critic).state_dict())
+    made = train(
+        plan, folder / "run", parent=parent.network, critic=parent.critic, seed=seed,
+        steps=6 if quick else SETTINGS["steps"], resolution=parents.SIZE, batch=parents.number("batch", quick),
+        options=SETTINGS["options"], progress=False,
+    )  # fmt: skip
+    after = fingerprint(critics.load(made.folder / f"{plan.name}{critics.SUFFIX}").state_dict())
+    count, compared = (20, 40) if quick else (int(SETTINGS["latents"]), int(SETTINGS["compared"]))
+    reader, network, critic = Reader(made.trajectory), parent.generator(), critics.load(parent.critic)
+    seen = [pictures_at(network, reader.state(place), count) for place in range(len(reader.steps))]
+    logits = [judged(critic, pictures) for pictures in seen]
+    means, sigma = [float(said.mean()) for said in logits], float(logits[0].std())
+    spread = [look(pictures).diversity for pictures in seen]
+    peak = find_peak(made.trajectory)
+    real = features(parents.real("circle", compared, seed))
+    away = [frechet(real, features(pictures_at(network, reader.state(k), compared))) for k in (0, peak)]
+    strip = _strip(folder, reader, seen, peak)
+    return {
+        "steps": list(reader.steps), "logit": means, "sigma": sigma, "spearman": spearman(reader.steps, means),
+        "fall": (means[0] - means[-1]) / sigma, "critic_unchanged": before == after, "diversity": spread,
+        "peak_step": reader.steps[peak], "peak_diversity": spread[peak] / spread[0],
+        "peak_found": peak > 0, "distance_home": away[0], "distance_peak": away[1],
+        "further": away[1] / away[0], "end_diversity": min(spread) / spread[0],
+        "pictures": {"the same eight latents, step by step; the peak is marked *": strip},
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def judged(critic: torch.nn.Module, pictures: Tensor) -> Tensor:
+    """The critic's logits of pictures, [N]; always in the same batches, for it looks at a batch together."""
+    return torch.cat([critic(part)[:, 0] for part in torch.split(pictures, 20)])
+
+
+def _strip(folder: Path, reader: Reader, seen: Sequence[Tensor], peak: int) -> str:
+    last = len(seen) - 1
+    chosen = sorted({round(k * last / (SHOWN - 1)) for k in range(SHOWN)} | {peak})
+    words = [f"{reader.steps[k]}{'*' if k == peak else ''}" for k in chosen]
+    return parents.strip(folder / "strip.png", words, [seen[k][:8] for k in chosen])
+
+
+def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
+    """Falls, and nothing but the generator moves."""
+    return (
+        at_most(runs, "Spearman of the critic's mean logit against the step", "spearman", -0.9),
+        at_least(runs, "the logit falls, in deviations at the start", "fall", 3.0),
+        true_in_all(runs, "the frozen critic's hash is unchanged", "critic_unchanged"),
+        true_in_all(runs, "a peak is found beyond the start", "peak_found"),
+        at_least(runs, "diversity at the peak, of home's", "peak_diversity", 0.5),
+        at_least(runs, "local FID to the discs at the peak, of home's", "further", 3.0),
+        over_seeds(runs, "collapse is seen: least diversity, of home's", "< 0.2", _end, lambda share: share < 0.2),
+    )  # fmt: skip
+
+
+def _end(run: Run) -> float:
+    return float(run["end_diversity"])
