@@ -1,0 +1,83 @@
+"""`perform train` as it is typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from models import training
+from perform.cli import main
+
+TINY = ["--size", "8", "--batch", "4", "--set", "channels=8", "--set", "w_dim=8", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    rng = np.random.default_rng(1)
+    for k in range(9):
+        Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).save(path / f"{k}.png")
+    return path
+
+
+def test_the_list_has_every_recipe_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(training.recipe_names())
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+def test_a_run_says_what_it_left_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = folder(tmp_path / "pictures"), tmp_path / "out"
+    command = ["train", "gan", "--data", str(data), "-o", str(out), *TINY]
+    assert main([*command, "--steps", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "2 steps (d " in said
+    assert f"perform play --model {out / 'gan.safetensors'}" in said
+    first = re.findall("sha256 ([0-9a-f]{64})", said)
+    assert main([*command, "--steps", "4"]) == 0
+    assert "4 steps" in capsys.readouterr().out
+    assert main([*command, "--steps", "2", "--anew"]) == 0
+    assert re.findall("sha256 ([0-9a-f]{64})", capsys.readouterr().out) == first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fist-light"], "no recipe 'fist-light'; there are "),
+        (["gan"], "learns from pictures"),
+        (["gan", "--data", "nowhere"], "no such folder"),
+        (["gan", "--data", "DATA", "--set", "channels"], "--set takes NAME=VALUE"),
+        (["gan", "--data", "DATA", "--set", "colour=red"], "no option 'colour'"),
+        (["loss-hack", "--from", "nobody"], "neither a shipped model"),
+        (["loss-hack", "--from", "first-light", "--critic", "nowhere"], "cannot be read"),
+    ],
+)
+def test_mistakes_end_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    data = folder(tmp_path / "pictures")
+    given = [str(data) if word == "DATA" else word for word in words]
+    assert main(["train", *given, "-o", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err.strip()
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+def test_a_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "gan", "--steps", "-3"])
+    assert "whole number above 0" in capsys.readouterr().err
