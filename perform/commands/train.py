@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,23 +48,23 @@ def whole(text: str) -> int:
     return int(text)
 
 
-def run(parsed: argparse.Namespace) -> None:
+def run(parsed: argparse.Namespace) -> int:
     from models.checkpoints import Refused
     from models.training import load_recipe, recipe_names, train
     from models.training.method import Plan
-    from perform.engine.problems import ShowStopped, UserError
+    from perform.engine.problems import UserError
 
     if parsed.recipe == "list":
         for name in recipe_names():
             print(f"{name:14}{_about(name)}")
-        return
+        return 0
     if parsed.recipe not in recipe_names():
         raise UserError(f"no recipe {parsed.recipe!r}; there are {', '.join(recipe_names())}")
     recipe = load_recipe(parsed.recipe)
     out = parsed.out or Path("training") / parsed.recipe
     if not isinstance(recipe, Plan):
         print(train(parsed.recipe, out, resume=not parsed.anew))
-        return
+        return 0
     from models.training.running import Halted
 
     try:
@@ -71,7 +72,9 @@ def run(parsed: argparse.Namespace) -> None:
     except Refused as error:
         raise UserError(str(error)) from error
     except Halted as error:
-        raise ShowStopped(str(error)) from error
+        print(f"perform: training stopped: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
