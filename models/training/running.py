@@ -161,7 +161,7 @@ class Run:
     def _home(self) -> Look | None:
         """Readings of what is healthy: the parent as it comes, or real pictures."""
         if self.setting.parent is not None:
-            return look(self.method.pictures(self._latents))
+            return look(self.method.pictures(self._latents).float().cpu())
         if self.bank is not None:
             return look(self.bank.batch(REAL_LOOKED_AT, False, torch.Generator().manual_seed(0)).pictures)
         return None
@@ -171,7 +171,8 @@ class Run:
         found: tuple[str, ...] = ()
         if self.first and self._watch is not None:
             wanted = self._watch.wants(self.number)
-            found = self._watch.add(self.number, self.losses, self.method.pictures(self._latents) if wanted else None)
+            made = self.method.pictures(self._latents).float().cpu() if wanted else None
+            found = self._watch.add(self.number, self.losses, made)
         if self.fabric.world_size > 1:
             found = self.fabric.broadcast(found)
         return found
