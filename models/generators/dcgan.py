@@ -153,7 +153,13 @@ def normalisation(width: int) -> nn.BatchNorm2d:
     """Batch normalisation whose state is floats alone, so that every tensor of a network can be blended."""
     norm = nn.BatchNorm2d(width)
     norm.num_batches_tracked = None
+    norm.register_load_state_dict_pre_hook(_without_count)
     return norm
+
+
+def _without_count(norm: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Torch's own loading adds the count to states that come from a file, which say no version."""
+    state.pop(f"{prefix}num_batches_tracked", None)
 
 
 def start(network: nn.Module, rng: torch.Generator | None = None, smooth: bool = False) -> None:
