@@ -153,11 +153,11 @@ def normalisation(width: int) -> nn.BatchNorm2d:
     """Batch normalisation whose state is floats alone, so that every tensor of a network can be blended."""
     norm = nn.BatchNorm2d(width)
     norm.num_batches_tracked = None
-    norm.register_load_state_dict_pre_hook(_without_count)
+    norm.register_load_state_dict_pre_hook(_without_count)  # type: ignore[no-untyped-call]
     return norm
 
 
-def _without_count(norm: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _without_count(_: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
     """Torch's own loading adds the count to states that come from a file, which say no version."""
     state.pop(f"{prefix}num_batches_tracked", None)
 
