@@ -40,6 +40,7 @@ from perform.engine.pose import label_knobs, pose_knobs
 from perform.engine.problems import Problems, UserError
 from perform.engine.rig import bend_knobs, relative_knobs
 from perform.engine.signals import Signals, Source
+from perform.engine.training import Training, train_knobs
 from perform.engine.walk import walk_knobs
 from perform.engine.worker import InlineWorker, Maker, Worker
 from perform.output.canvas import is_software, patience
@@ -96,6 +97,7 @@ def tree() -> Parameters:
     parameters.add("blend", (*blend_knobs(), *relative_knobs()))
     parameters.add("tune", tune_knobs())
     parameters.add("rewrite", glitch.KNOBS)
+    parameters.add("train", train_knobs())
     parameters.add("decode", decode_knobs())
     parameters.add("steer", steer_knobs())
     for shader, knobs in chain_knobs(assets.folder("shaders")).items():
@@ -157,11 +159,12 @@ class Show:
         )
         if inline:
             self.chain.compile_all()
+        self.training = Training(problems)
         self.director = Director(
             self.engine, frozenset(self.chain.names), clock=clock, order=self.chain.order, models=self.loader,
-            say=self.hud.toast, problems=problems,
+            say=self.hud.toast, problems=problems, training=self.training,
         )  # fmt: skip
-        self.readout = Readout(self.engine, self.director, self.loader, ear, hands, self.stage)
+        self.readout = Readout(self.engine, self.director, self.loader, ear, hands, self.stage, self.training)
         self._fullscreen = options.fullscreen or options.monitor is not None
         self._quit = False
 
@@ -203,6 +206,7 @@ class Show:
                 *(source.close for source in self.engine.sources),
                 self.worker.close,
                 self.loader.close,
+                self.training.close,
             ):
                 parts.callback(close)
 

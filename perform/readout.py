@@ -14,6 +14,7 @@ from perform.engine.director import Director
 from perform.engine.latency import Gauge
 from perform.engine.loader import Loader
 from perform.engine.loop import Engine
+from perform.engine.training import Training
 from perform.engine.worker import STALL
 from perform.output.hud import Bar, Hud, Line
 from perform.output.meters import Meter
@@ -47,8 +48,10 @@ class Readout:
     """Reads the parts and tells the HUD. Main thread, between two frames."""
 
     def __init__(
-        self, engine: Engine, director: Director, loader: Loader, ear: Ear, hands: Sequence[Described], stage: Stage
-    ) -> None:
+        self, engine: Engine, director: Director, loader: Loader, ear: Ear, hands: Sequence[Described], stage: Stage,
+        training: Training,
+    ) -> None:  # fmt: skip
+        self._training = training
         self._engine, self._director, self._loader = engine, director, loader
         self._ear, self._hands, self._stage = ear, hands, stage
         self._next = 0.0
@@ -87,6 +90,7 @@ class Readout:
                 f"{self._playing()} · {self._loader.device or 'cpu'} · {self._stage.texture.path}",
             ),
             *(Line("muted", why) for why in self._loader.muted),
+            *([Line("training", self._training.line)] if self._training.line else []),
             Line("tempo", f"{engine.signals.get('beat.bpm'):.1f} bpm"),
             Line("picture", f"{1.0 / max(frames.median, 1e-6):.0f} fps", tuple(frames.recent()[-56:] * 1e3), 34.0),
             Line("frame time", both(frames)),

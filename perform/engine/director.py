@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from perform.engine.peaks import Peaks
 from perform.engine.problems import Problems, UserError
 from perform.engine.rig import NOTHING, Rig, changed, rig_knobs
 from perform.engine.signals import Signals
+from perform.engine.training import Training
 
 KEPT = (
     "show.",
@@ -31,6 +33,7 @@ KEPT = (
     "listen.",
     "beat.",
     "deck.",
+    "train.",
     "freeze",
     "blackout",
     "preset",
@@ -91,12 +94,15 @@ class Director:
         models: Models,
         say: Callable[[str], None],
         problems: Problems,
+        training: Training | None = None,
         seed: int = 0,
     ) -> None:
         self.playing = presets.Preset(name="")
         self.name = ""
         self._engine, self._shaders = engine, shaders
         self._clock, self._order, self._models, self._say, self._problems = clock, order, models, say, problems
+        self._training = training
+        self._second: tuple[str, str, Rig] | None = None  # when the first model arrives, the second onto the other deck
         self._fade, self._last = Crossfade(), 0.0
         self._numbers: dict[str, float] = {}
         self._model = ""
@@ -159,10 +165,29 @@ class Director:
         if model != self._model and self._model in parameters.knob("model").choices:
             self.use(model)
         self._fade_models(parameters)
+        if self._training is not None:
+            self._train(self._training, fired, parameters)
         if (peak := self._models.peaks.found()) is not None:
             if peak.position is not None:
                 parameters.set("tune.position", peak.position)
             self._say(peak.words)
+
+    def _train(self, training: Training, fired: Sequence[str], parameters: Parameters) -> None:
+        """The buttons of live training, and its newest place on stage."""
+        pressed = [name.removeprefix("train.") for name in fired if name.startswith("train.")]
+        if not pressed and not training.running:
+            return
+        values = Part(parameters.play(np.zeros(0)), "train.")
+        for what in pressed:
+            self._say(training.press(what, values, parameters.word("train.recipe"), self._model))
+        scene = training.step(values)
+        if scene is None:
+            return
+        (way, model), *others = scene.parts.values()
+        if others:
+            self._second = (model, others[0][1], replace(self._rig, trajectory=others[0][0]))
+        self.use(model or self._model, replace(self._rig, trajectory=way))
+        parameters.set("tune.position", 1.0)
 
     def _hear(self, name: str, word: str) -> None:
         match name:
@@ -200,6 +225,9 @@ class Director:
             self._fade.begin(arrival.deck, mix)
             if mix != arrival.deck:
                 self._say(f"{Path(arrival.name).stem} comes in" + (f": {arrival.note}" if arrival.note else ""))
+            if self._second is not None and self._second[0] == arrival.name:
+                self._models.load(self._second[1], 1 - arrival.deck, self._second[2])
+                self._second = None
         mix = self._fade.step(mix, parameters.get("deck.fade"), self._engine.signals.get("beat.bpm"), dt)
         parameters.set("deck.mix", mix)
 

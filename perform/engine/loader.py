@@ -122,8 +122,9 @@ class Loader:
 
         Without a `rig` it gets the one that was given last. A model that plays already is given another rig.
         """
-        self._rig = self._rig if rig is None else rig
-        wish = Wish(name, deck, self._rig)
+        if rig is not None and deck is None:
+            self._rig = rig
+        wish = Wish(name, deck, self._rig if rig is None else rig)
         if self._wait:
             self._load(wish)
         else:

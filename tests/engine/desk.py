@@ -83,6 +83,10 @@ class Desk:
             problems=self.problems,
         )
 
+    def arrive(self, name: str, deck: int) -> None:
+        self.shelf.coming = Arrival(name, deck)
+        self.director.step([])
+
     def press(self, name: str) -> None:
         self.engine.parameters.set(name, 1.0)
         self.director.step(self.engine.parameters.fired())
