@@ -10,9 +10,10 @@ to make what D_r takes for real and D_c cannot place:
 with theirs: DCGAN networks, the sigmoid's input mapped to -4..4, G trained twice for every step of D and with the
 larger learning rate, Adam or RMSProp.
 
-It begins as a plain GAN, one step against one and with rates of its own, which is kept as "parent" after
-`parent_steps`; from there on the style loss pulls it away. So the two are kin, they blend, and on stage the blend's
-`alpha` is the ambiguity. With --from PARENT, a network of this recipe, the first part is left out.
+It begins as a plain GAN, one step against one, with rates of its own and -log D_r, which still teaches where D is sure;
+that is kept as "parent" after `parent_steps`. From there on the style loss pulls it away. So the two are kin, they
+blend, and on stage the blend's `alpha` is the ambiguity. With --from PARENT, a network of this recipe, the first part is
+left out, and D alone learns for `warm_up` steps, so that it has something to say.
 
 Pictures in sub-folders named after their styles go in (`models.training.inspirations.styles` draws eight).
 """
@@ -44,7 +45,7 @@ class CAN:
     """A `models.training.method.Method`; "average" is the CAN, "parent" the GAN that it was before."""
 
     shown = "average"
-    played: Mapping[str, str] = {"parent": "parent"}  # what a run leaves beside what it shows
+    played: Mapping[str, str] = {"parent": "parent"}  # a run leaves it beside the CAN, to be blended
 
     def __init__(self, setting: Setting) -> None:
         options = setting.options
@@ -60,8 +61,11 @@ class CAN:
         self.z_dim = self.generator.z_dim
         widths = {"channels": int(options["channels"]), "channel_max": 8 * int(options["channels"])}
         self.critic = DCGANDiscriminator(
-            setting.resolution, classes=len(setting.classes), minibatch=int(options["minibatch"]),
-            normal=bool(options["normal"]), **widths
+            setting.resolution,
+            classes=len(setting.classes),
+            minibatch=int(options["minibatch"]),
+            normal=bool(options["normal"]),
+            **widths,
         ).to(setting.device)
         self.networks: Mapping[str, nn.Module] = {
             "generator": self.generator, "average": self.average, "parent": self.parent, "discriminator": self.critic,
@@ -92,8 +96,10 @@ class CAN:
         self.critic.train()
         losses = self._judge(real.pictures * REACH, real.labels, rng)
         self.critic.requires_grad_(False)
-        for _ in range(max(1, round(knobs["g_per_d"])) if divergent else 1):
-            losses |= self._paint(real.pictures * REACH, knobs["style_ambiguity"] if divergent else 0.0, rng)
+        waits = self.setting.parent is not None and number < int(self.options["warm_up"])
+        losses |= {"g": 0.0, "ambiguity": 0.0}
+        for _ in range(0 if waits else max(1, round(knobs["g_per_d"])) if divergent else 1):
+            losses |= self._paint(real.pictures * REACH, knobs["style_ambiguity"], divergent, rng)
         self.critic.requires_grad_(True)
         follow(self.average, self.generator, 0.5 ** (1 / min(float(self.options["ema"]), 0.1 * number + 1)))
         if not divergent:
@@ -120,21 +126,22 @@ class CAN:
 
         return {"d": self.engine.descend(self.optimisers["discriminator"], len(real), against, rng)} | seen
 
-    def _paint(self, real: Tensor, ambiguity: float, rng: torch.Generator) -> dict[str, float]:
-        """G's step."""
+    def _paint(self, real: Tensor, ambiguity: float, divergent: bool, rng: torch.Generator) -> dict[str, float]:
+        """G's step; the parent's is that of a plain GAN."""
+        saturating = divergent and bool(self.options["saturating"])
         seen: dict[str, float] = {}
         matching = float(self.options["feature_matching"])
 
         def please(part: slice) -> Tensor:
             features = self.critic.features(self.generator.paint(self._latents(part, rng)))
             said = self.critic.real_of(features)
-            loss = fooled_loss(said) if self.options["saturating"] else generator_loss(said)
+            loss = fooled_loss(said) if saturating else generator_loss(said)
             ambiguous = style_loss(self.critic.style_of(features))
             seen["ambiguity"] = float(ambiguous.detach())
             if matching:  # Salimans et al. 2016, section 3.1
                 wanted = self.critic.features(real[part]).mean(0)
                 loss = loss + matching * (features.mean(0) - wanted).square().mean()
-            return loss + ambiguity * ambiguous if ambiguity else loss
+            return loss + ambiguity * ambiguous if divergent else loss
 
         return {"g": self.engine.descend(self.optimisers["generator"], self.setting.batch, please, rng)} | seen
 
@@ -170,6 +177,7 @@ OPTIONS: Mapping[str, Any] = {
     "parent_steps": 4000,
     "parent_g_rate": 6e-4,  # a plain GAN of this size learns soonest from a critic that is quicker than it
     "parent_d_rate": 1e-3,
+    "warm_up": 100,
     "saturating": True,  # log(1 - D_r) as in the papers; no: -log D_r, which learns faster from a strong D
     "normal": False,  # batch normalisation in D; it hides a generator that paints one picture only
     "minibatch": 0,  # projections of minibatch discrimination
@@ -181,6 +189,7 @@ RECIPE = Plan(
     about="a network that leaves the styles it has learned (labels: one sub-folder a style)",
     begin=CAN,
     wants=frozenset({"data", "labels"}),
+    may=frozenset({"parent"}),
     resolution=64,
     batch=32,
     steps=6000,

@@ -32,7 +32,7 @@ class Dataless:
     """A `models.training.method.Method`: U ("generator") and V ("other") and their averages, all of them playable."""
 
     shown = "average"
-    played: Mapping[str, str] = {"u": "average", "v": "other_average"}  # the models that a run leaves
+    played: Mapping[str, str] = {"v": "other_average"}  # a run leaves V beside U
 
     def __init__(self, setting: Setting) -> None:
         options, size = setting.options, setting.resolution
@@ -126,12 +126,12 @@ RECIPE = Plan(
     begin=Dataless,
     resolution=64,
     batch=16,
-    steps=2000,
+    steps=1500,
     record_every=25,
     knobs=(
         Knob("lr", 1.0, 0.0, 8.0, "", "times the learning rate"),
         Knob("colour_weight", 1.0, 0.0, 4.0, "", "how much each generator is driven to outdo the other's colours"),
         trigger("reset", "throw the networks away and begin anew"),
     ),
-    options={"channels": 24, "z_dim": 100, "learning_rate": 2e-4, "ema": 50.0, "output": "tanh"},
+    options={"channels": 24, "z_dim": 100, "learning_rate": 8e-5, "ema": 50.0, "output": "tanh"},
 )

@@ -1,0 +1,119 @@
+"""N4, creative adversarial networks: pictures as real as a plain GAN's, of no style that a judge can name.
+
+A GAN is trained on eight drawn styles; from that state it goes on twice with the same latents and pictures, once with
+the style loss and once without. A classifier that has seen neither network says how unsure it is of the style of 1,000
+pictures of each, a discriminant on features of an untrained extractor how well made pictures are told from real ones.
+
+The same GAN is also trained with minibatch discrimination from the first step (row N5), for its diversity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.guard import look
+from models.judging import distances
+from models.judging.classifier import Classifier, accuracy, entropy, train_classifier
+from models.judging.realism import auc
+from models.studies import Check, Run, at_least, at_most
+from models.studies.stepping import Pictures, Training, begin
+from models.training.data import to_signed
+from models.training.inspirations import styles
+from models.training.recipes.can import RECIPE
+from models.training.sheets import grid
+
+ABOUT = "N4 creative adversarial networks: as real as the GAN it was, and of no one style"
+SUBSTITUTE = "eight families of ornament drawn by program, 32x32, for WikiArt's styles"
+SETTINGS: Mapping[str, Any] = {
+    "size": 32, "batch": 16, "each": 250, "held_out": 60, "parent_steps": 1200, "steps": 300, "samples": 1000,
+    "classifier_steps": 500, "minibatch": 16, "minibatch_steps": 600,
+    "options": {"channels": 16},
+}  # fmt: skip
+SHOWN = 36
+
+
+def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    """One parent, its two ways on, and a parent with minibatch discrimination."""
+    few = {"each": 4, "held_out": 4, "parent_steps": 3, "steps": 2, "samples": 24, "classifier_steps": 4,
+           "minibatch_steps": 2}  # fmt: skip
+    number = {**SETTINGS, **(few if quick else {})}
+    data, fresh = _bank(number["each"], seed), _bank(number["held_out"], 1000 + seed)
+    unseen = to_signed(fresh.pictures)
+    judge = train_classifier(to_signed(data.pictures), _labels(data), 500 + seed, number["classifier_steps"])
+    training = _begun(seed, data, number["parent_steps"])
+    z = torch.randn([number["samples"], training.method.z_dim], generator=torch.Generator().manual_seed(77))
+    halfway: list[float] = []
+
+    def note(step: int, losses: Mapping[str, float]) -> None:
+        if step == number["minibatch_steps"]:
+            halfway.append(look(training.method.pictures(z[:200])).diversity)
+
+    training.advance(number["parent_steps"], note)
+    training.keep()
+    made = {"parent": training.method.pictures(z)}
+    for name, ambiguity in (("gan", 0.0), ("can", 1.0)):
+        training.back()
+        training.advance(number["steps"], style_ambiguity=ambiguity)
+        made[name] = training.method.pictures(z)
+    mixed = _begun(seed, data, number["parent_steps"], minibatch=number["minibatch"])
+    mixed.advance(number["minibatch_steps"])
+    wide = look(mixed.method.pictures(z[:200])).diversity
+    _sheet(folder / "sheet.png", unseen, made)
+    read = {name: _read(judge, unseen, pictures) for name, pictures in made.items()}
+    return {
+        "classifier_accuracy": accuracy(judge, unseen, _labels(fresh)), "entropy_real": entropy(judge, unseen),
+        "readings": read, "entropy_gan": read["gan"]["entropy"],
+        "entropy_ratio": read["can"]["entropy"] / read["gan"]["entropy"],
+        "auc_worse": read["can"]["auc"] - read["gan"]["auc"], "kid_ratio": read["can"]["kid"] / read["gan"]["kid"],
+        "diversity_ratio": read["can"]["diversity"] / read["gan"]["diversity"],
+        "minibatch_ratio": wide / halfway[0],
+        "pictures": {"two rows of real pictures, then the parent, the GAN and the CAN": "sheet.png"},
+    }  # fmt: skip
+
+
+def _read(judge: Classifier, real: Tensor, made: Tensor) -> dict[str, float]:
+    """How ambiguous, how real, how diverse."""
+    seen, wanted = distances.features(made), distances.features(real)
+    return {
+        "entropy": entropy(judge, made), "auc": auc(wanted, seen), "kid": distances.kid(wanted, seen),
+        "diversity": look(made[:200]).diversity,
+    }  # fmt: skip
+
+
+def _begun(seed: int, data: Pictures, parent_steps: int, **options: Any) -> Training:
+    options = {**SETTINGS["options"], "parent_steps": parent_steps, **options}
+    return begin(RECIPE, seed, int(SETTINGS["size"]), int(SETTINGS["batch"]), data, **options)
+
+
+def _bank(each: int, seed: int) -> Pictures:
+    pictures, labels = styles.bank(each, int(SETTINGS["size"]), seed)
+    return Pictures(pictures, labels, styles.NAMES)
+
+
+def _labels(data: Pictures) -> Tensor:
+    assert data.labels is not None
+    return data.labels
+
+
+def _sheet(path: Path, real: Tensor, made: Mapping[str, Tensor]) -> None:
+    """Rows of twelve: real ones across the styles, then two rows of each network."""
+    spread = torch.linspace(0, len(real) - 1, 24).long()
+    rows = [real[spread], *(pictures[:24] for pictures in made.values())]
+    grid(torch.cat(rows), 2 * len(rows), 12).save(path)
+
+
+def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
+    """Ambiguity, realism and diversity together, for noise has the first alone."""
+    return (
+        at_least(runs, "accuracy of the style classifier on pictures held out", "classifier_accuracy", 0.9),
+        at_most(runs, "normalised entropy of the GAN's styles", "entropy_gan", 0.75),
+        at_least(runs, "entropy of the CAN's styles, of the GAN's", "entropy_ratio", 1.25),
+        at_most(runs, "real against made (AUC), the CAN's less the GAN's", "auc_worse", 0.05),
+        at_least(runs, "diversity of the CAN's pictures, of the GAN's", "diversity_ratio", 0.7),
+        at_least(runs, "diversity with minibatch discrimination, of that without (N5)", "minibatch_ratio", 1.2),
+    )  # fmt: skip
