@@ -18,7 +18,7 @@ from torch import Tensor
 from models.guard.guard import Guard
 from models.guard.look import Look, look, smaller
 
-D_LOST = 0.05  # a discriminator loss (sum over real and made) under which the made teach nothing any more
+D_LOST = 0.1  # a discriminator loss (sum over real and made) under which the made teach nothing any more
 STILL = 0.005  # mean difference (of 2) of fixed pictures between two looks under which nothing moves: 0.6 of 255
 MEMORY = 0.95  # of the running mean of the discriminator's loss, a step
 TWICE = 2  # looks in a row that make an alarm

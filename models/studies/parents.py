@@ -22,6 +22,7 @@ from models.guard import fixed_latents
 from models.judging.classifier import Classifier, accuracy, train_classifier
 from models.studies.scenes import Kind, scenes
 from models.training.method import Method, Plan, Setting
+from models.training.recipes.cross_domain import RECIPE as CROSS_DOMAIN
 from models.training.recipes.gan import RECIPE as GAN
 from models.training.run import Result, run
 
@@ -29,6 +30,11 @@ SIZE = 32
 SETTINGS: dict[str, Any] = {
     "size": SIZE, "pictures": 1500, "steps": 900, "batch": 16, "judge_steps": 400,
     "options": {"channels": 16, "learning_rate": 0.004, "augment": "none", "style_mixing": 0.0, "ema": 50.0},
+}  # fmt: skip
+FURTHER: dict[str, Any] = {
+    "steps": 600, "record_every": 20,
+    "options": {"learning_rate": 0.005, "ema": 100.0, "warm_up": 1, "augment": "none", "mapping": False,
+                "style_mixing": 0.0},
 }  # fmt: skip
 QUICK = {"pictures": 48, "steps": 6, "batch": 4, "judge_steps": 4}
 
@@ -91,6 +97,20 @@ def taught(folder: Path, kind: Kind, seed: int, quick: bool) -> Trained:
             batch=number("batch", quick), options=SETTINGS["options"], progress=False,
         )  # fmt: skip
     return trained_by(out, "gan")
+
+
+def taught_further(folder: Path, seed: int, quick: bool) -> Path:
+    """The trajectory of this seed's network of discs on its way to stars, in its run's folder."""
+    parent = taught(folder, "circle", seed, quick)
+    out = shared(folder, quick) / f"circle-to-star-{seed}"
+    if not (out / "cross-domain.safetensors").exists():
+        run(
+            replace(still(CROSS_DOMAIN), record_every=2 if quick else FURTHER["record_every"]), out,
+            data=drawn(folder, "star", quick), parent=parent.network, critic=parent.critic, seed=seed,
+            steps=6 if quick else FURTHER["steps"], resolution=SIZE, batch=number("batch", quick),
+            options=FURTHER["options"], progress=False,
+        )  # fmt: skip
+    return out / "trajectory"
 
 
 def trained_by(out: Path | Result, name: str) -> Trained:
