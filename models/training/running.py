@@ -58,7 +58,7 @@ class Run:
         self.ring = Ring(out / "checkpoints")
         self.number, self.losses, self.alarms = 0, dict[str, float](), tuple[str, ...]()
         self.rollbacks, self.calm, self.stopped = 0, 1.0, ""
-        self._last_alarm = -1
+        self._alarmed_at, self._went_to = 0, 0  # the last rollback: from where, to where
         self.header = dict(header)
         self._log: Log | None = None
         self._trajectory: Writer | None = None
@@ -185,7 +185,7 @@ class Run:
                 note(self.out / "events.csv", self.number, f"alarm {said}")
         if self.plan.on_alarm == "note" and "not finite" not in self.alarms:
             return False
-        self.rollbacks, rollbacks = self.rollbacks + 1, self.rollbacks + 1
+        rollbacks = self.rollbacks + 1
         if rollbacks > MOST_ROLLBACKS:
             raise Halted(
                 f"{said} at step {self.number} again, after {MOST_ROLLBACKS} rollbacks with ever smaller steps. What "
@@ -195,17 +195,18 @@ class Run:
         name = self._healthy(at)
         log.warning("alarm at step %d: %s. Going back to %s with half the step size", at, said, name)
         self.rollback(name)
-        self.rollbacks, self.calm, self._last_alarm = rollbacks, calm, at
+        self.rollbacks, self.calm, self._alarmed_at, self._went_to = rollbacks, calm, at, self.number
         self.rng.manual_seed(self.setting.seed + 7919 * rollbacks + 10_007 * self.fabric.global_rank)
         return True
 
     def _healthy(self, at: int) -> str:
         """The newest checkpoint from before the trouble began; an older one if the last rollback led here again."""
         margin = 2 * self._watch.every if self._watch is not None else 0
-        good = [self.ring.name_of(step) for step in self.ring.steps() if step <= at - margin]
-        if self._last_alarm >= 0 and at <= self._last_alarm + margin:
-            good = good[:-1]
-        return good[-1] if good else "start"
+        latest = at - margin
+        if self.rollbacks and at <= self._alarmed_at + margin:
+            latest = min(latest, self._went_to - 1)
+        good = [step for step in self.ring.steps() if step <= latest]
+        return self.ring.name_of(good[-1]) if good else "start"
 
     # ---- what is kept
 
@@ -253,7 +254,7 @@ class Run:
             "watch": None if self._watch is None else self._watch.state(),
             "rollbacks": self.rollbacks,
             "calm": self.calm,
-            "last_alarm": self._last_alarm,
+            "rolled": [self._alarmed_at, self._went_to],
             "hash": self.hash(),
         }
 
@@ -273,7 +274,7 @@ class Run:
         self.fabric.strategy.precision.load_state_dict(parts["scaler"])
         self.setting.engine.parts = int(parts["parts"])
         self.rollbacks, self.calm = int(parts["rollbacks"]), float(parts["calm"])
-        self._last_alarm = int(parts["last_alarm"])
+        self._alarmed_at, self._went_to = parts["rolled"]
         if self._watch is not None and parts["watch"] is not None:
             self._watch.load(parts["watch"])
 

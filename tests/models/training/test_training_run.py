@@ -17,27 +17,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from training_tools import TINY, pictures, tiny
+from training_tools import gan, tiny
 
 import models
 from models.checkpoints import Refused, io
 from models.training import critics, engine, running
 from models.training.discriminator import Discriminator
-from models.training.engine import Engine, NoRoom, fabric
+from models.training.engine import NoRoom, fabric
 from models.training.keeping import Ring, read_log
-from models.training.run import Result, run
+from models.training.run import run
 from models.training.running import Halted, Run
 from models.tuning.trajectory import Reader, fingerprint
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pictures(tmp_path_factory.mktemp("data"))
-
-
-def gan(out: Path, folder: Path, steps: int = 8, **more: Any) -> Result:
-    plan = tiny("gan", **more.pop("plan", {}))
-    return run(plan, out, data=folder, steps=steps, options={**TINY, **more.pop("options", {})}, progress=False, **more)
 
 
 def weights(path: Path, name: str = "average") -> Mapping[str, Tensor]:
@@ -134,59 +124,6 @@ def test_a_run_is_gone_on_with_as_it_was_begun(tmp_path: Path, folder: Path) -> 
     assert gan(tmp_path, folder, steps=10, seed=1).steps == 10
 
 
-def test_rolled_back_to_a_name(tmp_path: Path, folder: Path) -> None:
-    kept: dict[str, Any] = {}
-    z = torch.randn(2, 8)
-
-    def act(state: Run) -> None:
-        if state.number == 4 and not kept:
-            state.keep("best")
-            kept.update(hash=state.hash(), picture=state.method.pictures(z))
-        elif state.number == 7 and "back" not in kept:
-            assert state.hash() != kept["hash"]
-            with pytest.raises(KeyError, match=r"no checkpoint 'bets'; there are .*best"):
-                state.rollback("bets")
-            state.rollback("best")
-            kept["back"] = state.hash()
-            assert state.number == 4
-            assert torch.equal(state.method.pictures(z), kept["picture"])
-
-    result = gan(tmp_path, folder, on_step=act)
-    assert kept["back"] == kept["hash"]
-    assert result.hash == gan(tmp_path / "straight", folder).hash, "the same numbers again from there"
-    assert (tmp_path / "log.csv").read_bytes() == (tmp_path / "straight" / "log.csv").read_bytes()
-    assert "rolled back to best" in (tmp_path / "events.csv").read_text()
-
-
-def test_numbers_that_run_away_are_rolled_back_by_themselves(tmp_path: Path, folder: Path) -> None:
-    hashes: dict[int, str] = {}
-
-    def break_once(state: Run) -> None:
-        if state.number == 5 and state.rollbacks == 0:
-            with torch.no_grad():
-                next(state.method.networks["generator"].parameters()).fill_(float("nan"))
-        if state.rollbacks == 1:
-            hashes.setdefault(state.number, state.hash())
-
-    result = gan(tmp_path, folder, on_step=break_once, guard=True)
-    assert result.rollbacks == 1
-    assert result.steps == 8
-    assert hashes[0] == torch.load(tmp_path / "checkpoints" / "start.pt", weights_only=True)["hash"]
-    said = (tmp_path / "events.csv").read_text()
-    assert "alarm not finite" in said
-    assert "rolled back to start" in said
-    assert all(torch.isfinite(t).all() for t in models.load(tmp_path / "gan.safetensors").state_dict().values())
-
-
-def test_what_fails_again_and_again_ends_with_words(tmp_path: Path, folder: Path) -> None:
-    def always(state: Run) -> None:
-        with torch.no_grad():
-            next(state.method.networks["generator"].parameters()).fill_(float("nan"))
-
-    with pytest.raises(Halted, match=r"not finite at step 1 again, after 6 rollbacks.*learning_rate"):
-        gan(tmp_path, folder, on_step=always)
-
-
 def test_stop_ends_it_and_it_goes_on(tmp_path: Path, folder: Path) -> None:
     stopped = gan(tmp_path, folder, on_step=lambda state: state.stop("enough") if state.number == 3 else None)
     assert (stopped.steps, stopped.stopped) == (3, "enough")
@@ -232,69 +169,6 @@ def test_a_disk_that_is_full_before_it_begins(tmp_path: Path, folder: Path) -> N
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list((tmp_path / "out").rglob("*.part"))
-
-
-def room_for(room: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A critic on a device with room for so many pictures at once; how many it was given each time."""
-    whole, given = Discriminator.forward, list[int]()
-
-    def forward(critic: Discriminator, image: Tensor) -> Tensor:
-        if len(image) > room:
-            raise torch.OutOfMemoryError("CUDA out of memory (a stand-in)")
-        given.append(len(image))
-        return whole(critic, image)
-
-    monkeypatch.setattr(Discriminator, "forward", forward)
-    return given
-
-
-def test_a_full_gpu_makes_the_batch_in_parts(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    given = room_for(2, monkeypatch)
-    result = gan(tmp_path, folder, batch=8)
-    assert result.steps == 8
-    assert max(given) == 2
-    assert "the batch of 8 is now made in 2 parts" in caplog.text
-    assert "in 4 parts whose gradients add up" in caplog.text
-    parts = torch.load(tmp_path / "checkpoints" / "step-0000008.pt", weights_only=True)["parts"]
-    assert parts == 4, "kept for a run that goes on"
-
-
-def test_no_room_for_one_picture_is_said(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    room_for(0, monkeypatch)
-    with pytest.raises(Halted, match=r"one picture at a time.*--size.*--device cpu"):
-        gan(tmp_path, folder)
-
-
-def test_parts_add_up_to_the_same_step() -> None:
-    """Four parts of a batch give the gradient of the whole."""
-    x = torch.randn(7, 3, generator=torch.Generator().manual_seed(1))
-
-    def step(parts: int) -> tuple[float, Tensor]:
-        weight, rng = torch.nn.Parameter(torch.ones(3)), torch.Generator()
-        descend = Engine(fabric(), parts).descend
-        loss = descend(torch.optim.SGD([weight], 0.1), 7, lambda part: (x[part] @ weight).square().mean(), rng)
-        return loss, weight.detach()
-
-    ends = step(1), step(4)
-    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-5)
-    assert torch.allclose(ends[0][1], ends[1][1], atol=1e-6)
-    assert not torch.equal(ends[0][1], torch.ones(3))
-
-
-def test_a_step_that_is_tried_again_draws_the_same_numbers() -> None:
-    drawn: list[list[float]] = []
-    weight, rng = torch.nn.Parameter(torch.ones(1)), torch.Generator().manual_seed(3)
-
-    def loss(part: slice) -> Tensor:
-        drawn.append(torch.rand(part.stop - part.start, generator=rng).tolist())
-        if len(drawn) == 1:
-            raise torch.OutOfMemoryError
-        return weight.sum()
-
-    Engine(fabric()).descend(torch.optim.SGD([weight], 0.1), 4, loss, rng)
-    assert drawn[1] + drawn[2] == drawn[0]
 
 
 def test_bf16_trains_and_a_wrong_device_is_said(tmp_path: Path, folder: Path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from models import training
 from models.training.method import Plan
+from models.training.run import Result, run
 
 TINY = {"channels": 8, "w_dim": 8}
 
@@ -39,3 +40,9 @@ def pictures(folder: Path, count: int = 12) -> Path:
     for k in range(count):
         picture(k).save(folder / f"{k:03}.png")
     return folder
+
+
+def gan(out: Path, folder: Path, steps: int = 8, **more: Any) -> Result:
+    """A run of the recipe gan, tiny: 16 pixels, 8 steps."""
+    plan = tiny("gan", **more.pop("plan", {}))
+    return run(plan, out, data=folder, steps=steps, options={**TINY, **more.pop("options", {})}, progress=False, **more)
