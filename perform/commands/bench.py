@@ -153,6 +153,13 @@ def _rewrite(parsed: argparse.Namespace) -> Rows:
         raise UserError(str(error)) from error
 
 
+def _train(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.train import bench_train
+    from perform.engine.training import RECIPES
+
+    return [row for recipe in RECIPES for row in bench_train(_live(parsed), recipe, parsed.seconds)]
+
+
 def _tune(parsed: argparse.Namespace) -> Rows:
     from perform.bench.tune import bench_tune
     from perform.engine.problems import UserError
@@ -184,5 +191,6 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "show": _show,
     "startup": _startup,
     "tones": _tones,
+    "train": _train,
     "tune": _tune,
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.checkpoints import Refused
 from models.tuning import deltas
+from models.tuning.thin import thin
 from models.tuning.trajectory import Reader, Writer, fingerprint
 
 State = dict[str, Tensor]
@@ -236,3 +237,16 @@ def test_states_of_another_network_are_not_written(tmp_path: Path) -> None:
         writer.add(1, given[1])
         with pytest.raises(ValueError, match="not after"):
             writer.add(1, given[2])
+
+
+def test_a_thin_one_keeps_chosen_states(tmp_path: Path) -> None:
+    given = states()
+    write(tmp_path / "a", given)
+    with Reader(thin(tmp_path / "a", tmp_path / "b", (50, 150), fine=16.0)) as reader:
+        assert (reader.steps, reader.header) == ((0, 50, 150), HEADER)
+        assert same(reader.state(0), given[0])
+        assert reader.readings(1) == {"diversity": 1.0}
+        moved = given[1]["weight"] - given[0]["weight"]
+        assert float((reader.state(1)["weight"] - given[1]["weight"]).norm()) < 0.05 * float(moved.norm())
+    with pytest.raises(ValueError, match="no step 70"):
+        thin(tmp_path / "a", tmp_path / "b", (70,))
