@@ -22,7 +22,7 @@ from models.training.augment import adaptive, augment, next_p
 from models.training.discriminator import Discriminator
 from models.training.losses import discriminator_loss, generator_loss, r1_penalty
 from models.training.method import Batch, Setting
-from models.training.networks import at_size, fixed, follow, paint
+from models.training.networks import at_size, fixed, follow, groups_of, paint, set_rate
 
 KNOBS = (
     Knob("lr", 1.0, 0.0, 8.0, "", "times the learning rate"),
@@ -32,6 +32,7 @@ OPTIONS: Mapping[str, Any] = {
     "augment": "ada",  # "ada", "diff", "none"
     "mirror": True,  # pictures may be seen in a mirror (not so for writing)
     "learning_rate": 0.0025,
+    "noise_rate": 0.02,  # of the learning rate, for strengths of noise
     "r1_gamma": 2e-3,  # times resolution^2 / batch
     "r1_every": 16,
     "ema": 500.0,  # steps in which the average forgets half, once it is that old
@@ -68,11 +69,11 @@ class Adversarial:
         self.view = at_size(self.whole, self.setting.resolution)
         self.shown_view = at_size(self.average, self.setting.resolution)
         self.z_dim = self.whole.z_dim
-        trained = [p for p in self.view.parameters() if p.requires_grad]
         # Adam's betas are stretched for lazy regularisation as in StyleGAN2.
         rate, ratio = float(options["learning_rate"]), options["r1_every"] / (options["r1_every"] + 1)
+        groups = groups_of(self.view, float(options["noise_rate"]))
         self.optimisers = {
-            "generator": torch.optim.Adam(trained, lr=rate, betas=(0.0, 0.99), eps=1e-8),
+            "generator": torch.optim.Adam(groups, lr=rate, betas=(0.0, 0.99), eps=1e-8),
             "critic": torch.optim.Adam(
                 self.critic.parameters(), lr=rate * ratio, betas=(0.0, 0.99**ratio), eps=1e-8
             ),
@@ -85,9 +86,8 @@ class Adversarial:
         """One step of the critic, now and then R1, one step of the generator."""
         assert real is not None  # the plan wants data
         rise = min(1.0, (number + 1) / max(1, int(self.setting.options["warm_up"])))
-        for name, share in (("generator", rise), ("critic", 1.0)):
-            for group in self.optimisers[name].param_groups:
-                group["lr"] = self.rates[name] * share * knobs["lr"]
+        set_rate(self.optimisers["generator"], self.rates["generator"] * rise * knobs["lr"])
+        set_rate(self.optimisers["critic"], self.rates["critic"] * knobs["lr"])
         losses = self._critic_step(number, real.pictures, knobs, rng) | self._generator_step(rng)
         ema = min(float(self.setting.options["ema"]), 0.1 * number + 1)
         follow(self.average, self.whole, 0.5 ** (1 / ema))

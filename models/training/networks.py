@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -76,6 +78,23 @@ def paint(network: StyleGAN2, count: int, rng: torch.Generator, style_mixing: fl
         other = torch.arange(network.num_ws, device=device)[None] >= cut[:, None]  # [N, num_ws]
         w = torch.where(other[:, :, None], network.map(z[1], c, truncation_psi=1.0), w)
     return network.synthesize(w, noise_mode="random", rng=rng)
+
+
+def groups_of(network: StyleGAN2, noise_rate: float) -> list[dict[str, Any]]:
+    """The parameters that learn, as an optimiser takes them; "share" is that of the learning rate. Strengths of noise
+    learn at `noise_rate` of it: what they draw, w cannot steer, and a small network soon draws all with them.
+    """
+    learning = [(name.endswith("noise_strength"), p) for name, p in network.named_parameters() if p.requires_grad]
+    return [
+        {"params": [p for noise, p in learning if not noise], "share": 1.0},
+        {"params": [p for noise, p in learning if noise], "share": noise_rate},
+    ]
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of all groups, each with its share of it."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group.get("share", 1.0)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812  its name everywhere
 from models.generators.stylegan2 import StyleGAN2
 from models.knobs import Knob
 from models.training.method import Batch, Plan, Setting
-from models.training.networks import at_size, copy_of, fixed, paint
+from models.training.networks import at_size, copy_of, fixed, groups_of, paint, set_rate
 from models.tuning.trajectory import fingerprint
 
 CHECK_EVERY = 100  # steps between two looks whether the critic is what it was
@@ -41,8 +41,8 @@ class Foiled:
         self.view = at_size(self.generator, setting.resolution)
         self.z_dim = generator.z_dim
         self.rate = float(options["learning_rate"])
-        trained = [p for p in self.view.parameters() if p.requires_grad]
-        self.optimisers = {"generator": torch.optim.Adam(trained, lr=self.rate, betas=(0.0, 0.99), eps=1e-8)}
+        groups = groups_of(self.view, float(options["noise_rate"]))
+        self.optimisers = {"generator": torch.optim.Adam(groups, lr=self.rate, betas=(0.0, 0.99), eps=1e-8)}
         self.numbers: dict[str, float] = {}
         self.hash = fingerprint(critic.state_dict())
 
@@ -51,8 +51,7 @@ class Foiled:
     ) -> dict[str, float]:
         """One step of G alone. RuntimeError if the critic is no longer what it was."""
         optimiser = self.optimisers["generator"]
-        for group in optimiser.param_groups:
-            group["lr"] = self.rate * knobs["lr"]
+        set_rate(optimiser, self.rate * knobs["lr"])
         said: list[Tensor] = []
 
         def seen_through(part: slice) -> Tensor:
@@ -95,5 +94,5 @@ RECIPE = Plan(
     save_every=100,
     on_alarm="note",
     knobs=(Knob("lr", 1.0, 0.0, 8.0, "", "times the learning rate"),),
-    options={"learning_rate": 0.0005, "mapping": False},
+    options={"learning_rate": 0.0005, "noise_rate": 0.02, "mapping": False},
 )
