@@ -2,6 +2,7 @@
 
 `perform study hearing DIR`: how well the ear hears, on annotated music, beside other trackers.
 `perform study decode`: how far from home each way of decoding leads, over several trainings.
+`perform study divergence`: the checks of each method of training, over several trainings, with a page of pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from perform.commands.words import positive
 from perform.engine.problems import UserError
 
-ABOUT = "judge the ear on annotated music, or the ways of decoding by their distance from home"
+ABOUT = "judge the ear on annotated music, the ways of decoding, or the methods of divergent training"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,13 +32,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     decode.add_argument("--seeds", type=positive, default=5, help="how many trainings of each set (5)")
     decode.add_argument("--samples", type=positive, default=10_000, help="pictures a method (10,000)")
     decode.add_argument("--threads", type=positive, default=1, help="processor threads (1)")
-    for one in (hearing, decode):
+    divergence = studies.add_parser("divergence", help="each method's checks over its trainings, on small drawn data")
+    divergence.add_argument("--rows", nargs="+", metavar="ROW", help="only these (all); --rows list names them")
+    divergence.add_argument("--seeds", type=positive, default=5, help="how many trainings of each (5)")
+    divergence.add_argument(
+        "--quick", action="store_true", help="a minute, to see that it runs; the numbers mean nothing"
+    )
+    divergence.add_argument("-o", "--out", type=Path, metavar="DIR", help="write a page with pictures there")
+    divergence.add_argument("--keep", type=Path, metavar="DIR", help="where runs are kept (the user's cache)")
+    for one in (hearing, decode, divergence):
         one.add_argument("--json", type=Path, metavar="FILE", help="also write all figures")
 
 
 def run(parsed: argparse.Namespace) -> None:
-    result = {"hearing": _hearing, "decode": _decode}[parsed.what](parsed)
-    if parsed.json:
+    result = {"hearing": _hearing, "decode": _decode, "divergence": _divergence}[parsed.what](parsed)
+    if parsed.json and result:
         parsed.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
@@ -77,6 +86,40 @@ def _decode(parsed: argparse.Namespace) -> dict[str, Any]:
         except OSError as error:
             raise UserError(f"the trained networks cannot be kept or the letters not drawn: {error}") from error
     print("\n".join(lines(result)))
+    return result
+
+
+def _divergence(parsed: argparse.Namespace) -> dict[str, Any]:
+    import torch
+    from tqdm import tqdm
+
+    from models.cache import cache_folder
+    from models.studies import page, row, rows
+    from models.studies.runner import study
+
+    if parsed.rows == ["list"]:
+        print("\n".join(f"{name}: {row(name).ABOUT}" for name in rows()))
+        return {}
+    torch.set_num_threads(1)  # networks this small are slower on two
+    names = parsed.rows or rows()
+    kept = parsed.keep or cache_folder("studies") / "divergence"
+    with tqdm(total=100, bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}") as bar:
+
+        def show(share: float, words: str) -> None:
+            bar.set_description_str(words, refresh=False)
+            bar.update(round(100 * share, 1) - bar.n)
+
+        try:
+            result = study(kept, names, int(parsed.seeds), bool(parsed.quick), show)
+        except KeyError as error:
+            raise UserError(str(error.args[0])) from error
+        except ModuleNotFoundError as error:
+            raise UserError(f"{error} (it is in the extra `train`)") from error
+        except OSError as error:
+            raise UserError(f"{kept}: runs cannot be kept there: {error}. Name another folder with --keep") from error
+    print("\n".join(page.table(result)))
+    if parsed.out:
+        print(f"\npage: {page.write(result, kept, parsed.out)}")
     return result
 
 
