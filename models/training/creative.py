@@ -17,7 +17,7 @@ def fooled_loss(logits: Tensor) -> Tensor:
 
 
 def style_loss(styles: Tensor) -> Tensor:
-    """-sum over the K styles of (1/K) log D_c + (1 - 1/K) log(1 - D_c), for logits [N, K]; least where every D_c is 1/K.
+    """-sum over the K styles of (1/K) log D_c + (1 - 1/K) log(1 - D_c), for logits [N, K]: least where all are 1/K.
 
     Printed, the sum of equation 3 closes before its second term; but that holds the style too, so it is inside.
     """
@@ -48,7 +48,7 @@ def colour_variance(pictures: Tensor, places: int = 4, floor: float = 1e-4) -> T
     x = x - x.mean(0, keepdim=True)
     cloud = torch.einsum("nchw,ndhw->hwcd", x, x) / len(x)  # [places, places, 3, 3]
     volume = torch.linalg.det(cloud + floor * torch.eye(3, device=x.device))
-    return volume.clamp(min=floor**3).pow(1 / 3).mean()
+    return torch.as_tensor(volume.clamp(min=floor**3).pow(1 / 3).mean())
 
 
 def colour_loss(own: Tensor, other: Tensor, epsilon: float = 1e-4) -> Tensor:

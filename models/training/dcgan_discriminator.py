@@ -46,7 +46,7 @@ class DCGANDiscriminator(nn.Module):
         start(self)
         if not normal:
             for conv in self.convs:  # nothing sets the scale again, so each layer has to keep it (He et al. 2015)
-                nn.init.kaiming_normal_(conv.weight, 0.2)
+                nn.init.kaiming_normal_(torch.as_tensor(conv.weight), 0.2)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[N, 3, grid, grid] -> logits [N, 1] float32."""

@@ -12,8 +12,8 @@ larger learning rate, Adam or RMSProp.
 
 It begins as a plain GAN, one step against one, with rates of its own and -log D_r, which still teaches where D is sure;
 that is kept as "parent" after `parent_steps`. From there on the style loss pulls it away. So the two are kin, they
-blend, and on stage the blend's `alpha` is the ambiguity. With --from PARENT, a network of this recipe, the first part is
-left out, and D alone learns for `warm_up` steps, so that it has something to say.
+blend, and on stage the blend's `alpha` is the ambiguity. With --from PARENT, a network of this recipe, the first part
+is left out, and D alone learns for `warm_up` steps, so that it has something to say.
 
 Pictures in sub-folders named after their styles go in (`models.training.inspirations.styles` draws eight).
 """
@@ -180,7 +180,7 @@ OPTIONS: Mapping[str, Any] = {
     "warm_up": 100,
     "saturating": True,  # log(1 - D_r) as in the papers; no: -log D_r, which learns faster from a strong D
     "normal": False,  # batch normalisation in D; it hides a generator that paints one picture only
-    "minibatch": 0,  # projections of minibatch discrimination
+    "minibatch": 16,  # projections of minibatch discrimination, which keeps pictures apart; 0 for none
     "feature_matching": 0.0,
     "ema": 100.0,  # steps in which the average forgets half
 }
