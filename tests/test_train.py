@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,27 @@ def test_mistakes_end_with_one_line(
     shown = capsys.readouterr().err.strip()
     assert said in shown
     assert "Traceback" not in shown
+
+
+def test_without_the_training_extra_it_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightning_fabric", None)
+    for name in ("run", "engine"):
+        monkeypatch.delitem(sys.modules, f"models.training.{name}", raising=False)
+    assert main(["train", "gan", "--data", "bloom", "-o", str(tmp_path)]) == 2
+    assert "training needs lightning_fabric: pip install 'perform[train]'" in capsys.readouterr().err
+
+
+def test_interrupted_it_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("models.training.run.run", interrupt)
+    assert main(["train", "gan", "--data", "bloom", "-o", str(tmp_path)]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 def test_a_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:

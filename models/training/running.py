@@ -152,7 +152,7 @@ class Run:
         """Several processes go on with the same numbers: the mean of theirs."""
         numbers = self.method.numbers
         if self.fabric.world_size > 1 and numbers:
-            values = torch.tensor(list(numbers.values()), dtype=torch.float64)
+            values = torch.tensor(list(numbers.values()), device=self.setting.device)
             means = torch.as_tensor(self.fabric.all_reduce(values, reduce_op="mean"))
             numbers.update(zip(numbers, means.tolist(), strict=True))
 

@@ -61,19 +61,21 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.recipe not in recipe_names():
         raise UserError(f"no recipe {parsed.recipe!r}; there are {', '.join(recipe_names())}")
     recipe = load_recipe(parsed.recipe)
-    out = parsed.out or Path("training") / parsed.recipe
     if not isinstance(recipe, Plan):
-        print(train(parsed.recipe, out, resume=not parsed.anew))
+        print(train(parsed.recipe, parsed.out or Path("training"), resume=not parsed.anew))
         return 0
     from models.training.running import Halted
 
     try:
-        _train(recipe, out, parsed)
+        _train(recipe, parsed.out or Path("training") / parsed.recipe, parsed)
     except Refused as error:
         raise UserError(str(error)) from error
     except Halted as error:
         print(f"perform: training stopped: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
     return 0
 
 
