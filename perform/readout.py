@@ -90,6 +90,7 @@ class Readout:
                 f"{self._playing()} · {self._loader.device or 'cpu'} · {self._stage.texture.path}",
             ),
             *(Line("muted", why) for why in self._loader.muted),
+            *([Line("tune", tuned)] if (tuned := self._loader.tuned) else []),
             *([Line("training", self._training.line)] if self._training.line else []),
             Line("tempo", f"{engine.signals.get('beat.bpm'):.1f} bpm"),
             Line("picture", f"{1.0 / max(frames.median, 1e-6):.0f} fps", tuple(frames.recent()[-56:] * 1e3), 34.0),

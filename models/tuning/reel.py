@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.blending.mapping import ROOT, Mappings
+from models.checkpoints import Refused
 from models.tuning.trajectory import Reader, fingerprint
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class State:
     """
 
     index: int
+    sha256: str
     tensors: Mapping[str, Tensor]
     block: Tensor | None
     maps: Mappings
@@ -59,7 +61,8 @@ class Reel:
         self._reader = Reader(path)
         self._at_home = {name: resident.home(name) for name in resident.names}
         self.home = belongs(self._reader, generator, self._at_home)
-        self.path, self.name, self.serial = path, path.stem, next(SERIALS)
+        self.path, self.serial = path, next(SERIALS)
+        self.name = path.stem if path.stem != "trajectory" else path.parent.name  # that of a training's folder
         self._generator, self._resident = generator, resident
         self.version, self.aim = 0, float(self.home)
         self.grown = False  # whether it has grown while it was played
@@ -135,15 +138,29 @@ class Reel:
         Milliseconds to some tenths of a second. Raises Refused where the file cannot be read any more.
         """
         if self._reader.follow():
-            self.grown = True
-            self._survey()
-            self.version += 1
+            self._regrow()
             return True
         states = self._held[0]
         missing = [k for k in self._wanted() if k not in states]
         if missing:
             self.fetch(missing[0])
         return bool(missing)
+
+    def _regrow(self) -> None:
+        """The file has grown, or a training was rolled back and writes on from an earlier step."""
+        places = self._reader.places
+        if self.home >= len(places):
+            raise Refused(f"{self.path}: was cut short before the state that plays")
+        self.grown = True
+        self._survey()
+        self._hold({
+            k: state for k, state in self._held[0].items() if k < len(places) and state.sha256 == places[k].sha256
+        })  # fmt: skip
+
+    def describe(self) -> str:
+        """One line for the HUD."""
+        reading = "" if len(self._held[1]) >= min(self.count, self._most) else " · reading"
+        return f"{self.name} · place {self.aim:.1f} of {self.count - 1}{reading}"
 
     def fetch(self, index: int) -> State:
         """The state at an index, out of the file if it is not in memory. Raises Refused."""
@@ -177,13 +194,7 @@ class Reel:
                     made[name] = resident.view(block, name)
                 else:
                     made[name] = home if name not in self.differing else torch.empty_like(home).copy_(tensors[name])
-            return State(index, made, block, Mappings(self._generator, [made]))
-
-    def generator(self, index: int) -> Generator:
-        """A network of its own with the weights of a state, on the processor. Raises Refused."""
-        from models.generators import build
-
-        return build(self._generator.architecture, self._generator.config, self._reader.state(index))
+            return State(index, self._reader.places[index].sha256, made, block, Mappings(self._generator, [made]))
 
 
 def belongs(reader: Reader, generator: Generator, home: Mapping[str, Tensor]) -> int:

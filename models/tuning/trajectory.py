@@ -175,6 +175,8 @@ class Place:
     tensors: list[Any]
     start: int
     stop: int
+    at: int  # where its record begins, and the first bytes of that
+    head: bytes
 
 
 class Reader:
@@ -220,16 +222,25 @@ class Reader:
         self._base = self._read(0)
 
     def follow(self) -> bool:
-        """Look whether more whole steps have been written; whether there were."""
-        before = len(self.places)
+        """Look whether more whole steps have been written, or some taken back; whether that is so."""
+        before = [place.sha256 for place in self.places]
+        while self.places and not self._stands(self.places[-1]):  # whoever writes it went back to an earlier step
+            self.places.pop()
         end = self.places[-1].stop if self.places else self._begin
         while (place := self._next(end)) is not None:
-            self._hashes.setdefault(place.sha256, len(self.places))
             self.places.append(place)
             end = place.stop
         size = self._file.seek(0, 2)
         self.words = (f"{self.path.name}: ends in a step that is not whole, from byte {end}",) if size > end else ()
-        return len(self.places) > before
+        now = [place.sha256 for place in self.places]
+        if now != before:
+            self._hashes = {sha256: k for k, sha256 in reversed(list(enumerate(now)))}
+        return now != before
+
+    def _stands(self, place: Place) -> bool:
+        """Whether a record is still the one that was read, as far as its beginning says."""
+        self._file.seek(place.at)
+        return self._file.read(STEP.size) == place.head and self._file.seek(0, 2) >= place.stop
 
     def _next(self, at: int) -> Place | None:
         """The record at this byte, if it is there whole."""
@@ -250,9 +261,8 @@ class Reader:
             return None
         try:
             said = json.loads(text)
-            return Place(
-                int(said["step"]), str(said["sha256"]), dict(said["readings"]), said["tensors"], start, start + payload
-            )
+            step, sha256, readings = int(said["step"]), str(said["sha256"]), dict(said["readings"])
+            return Place(step, sha256, readings, said["tensors"], start, start + payload, at, head)
         except (ValueError, LookupError, TypeError):
             return None
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from models.blending.parents import mix_lists_into, shares
 from models.blending.rows import share
 from models.resident import ALIGNED
 from models.tuning import POSITION
@@ -103,8 +104,7 @@ class Tune:
         assert self._between is not None
         a, b, portion = self._between
         if resident.block is None or a.block is None or b.block is None:
-            for name in names:
-                mix(resident.live(name), a.tensors[name], b.tensors[name], portion)
+            self._write_lists(names, resident)
             return
         found = self._stretches.get(tuple(names))
         if found is None:
@@ -121,6 +121,17 @@ class Tune:
         if packing is not None and packing.reel is self._playing and (row := packing.row(self._between)) is not None:
             said = (self._key, row, False)
             packing.mixed.update((name, (self._live[name]._version, said)) for name in within)
+
+    def _write_lists(self, names: Sequence[str], resident: Resident) -> None:
+        """The same by torch's loops over lists, which are one launch on a card."""
+        assert self._between is not None
+        a, b, portion = self._between
+        floats = [name for name in names if resident.live(name).is_floating_point()]
+        states = [[state.tensors[name] for name in floats] for state in (a, b)]
+        mix_lists_into([resident.live(name) for name in floats], states, shares((1.0 - portion, portion)))
+        for name in names:
+            if name not in floats:
+                mix(resident.live(name), a.tensors[name], b.tensors[name], portion)
 
     def pack(self) -> bool:
         """Have compiled forms keep every state packed, if all are in memory and small enough; whether that changed, so

@@ -131,6 +131,12 @@ class Loader:
             self._wishes.put(wish)
             self._wake.set()
 
+    @property
+    def tuned(self) -> str:
+        """The trajectory on the wall and the place on it, "" where there is none."""
+        reel = self._decks.reel(self._mix()) if self._decks else None
+        return reel.describe() if reel is not None else ""
+
     def find_peak(self) -> None:
         """Look for the peak of the trajectory on the wall; `peaks.found` tells of it. Main thread."""
         self.peaks.ask(self._decks.reel(self._mix()) if self._decks else None)

@@ -50,7 +50,7 @@ class Peaks:
             stand_back()
         try:
             index = find_peak(reel.path, reel.home)
-        except (ValueError, OSError, RuntimeError) as error:  # a file that was changed meanwhile
+        except (ValueError, LookupError, OSError, RuntimeError) as error:  # a file that was changed meanwhile
             self._found.put(Peak(None, f"no peak was found: {error}"))
             return
         place = min(index / max(len(reel) - 1, 1), 1.0)

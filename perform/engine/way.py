@@ -107,6 +107,7 @@ class Way:
                     walker.w(values, 0.0)
                     walkers[state] = walker  # whoever forgot meanwhile has another dictionary
                     return True
-        for state in [one for one in walkers if one not in states]:
-            del walkers[state]
+        for state in list(walkers):  # the generator's thread may be adding one
+            if state not in states:
+                walkers.pop(state, None)
         return busy

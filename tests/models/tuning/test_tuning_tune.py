@@ -155,6 +155,37 @@ def test_it_follows_a_file_that_grows(tmp_path: Path) -> None:
             assert all(torch.equal(generator.state_dict()[name], t) for name, t in states[k].items())
 
 
+def test_it_follows_a_training_that_was_rolled_back(tmp_path: Path) -> None:
+    played = Played(tmp_path)
+    while played.reel.work():
+        pass
+    played.at(1.0)
+    assert played.holds(played.states[4])
+    other = way(played.generator, count=2, seed=9)[1]
+    with Writer.resume(played.path, step=100) as writer:
+        writer.add(150, other)
+    while played.reel.work():
+        pass
+    assert len(played.reel) == 4
+    played.at(1.0)
+    assert played.holds(other)
+    played.at(2 / 3)
+    assert played.holds(played.states[2])
+
+
+def test_where_there_is_no_block_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a card."""
+    monkeypatch.setattr(Resident, "_lay_out", lambda self: None)
+    played = Played(tmp_path)
+    assert played.resident.block is None
+    for k in (2, 4, 0):
+        played.at(k / 4)
+        assert played.holds(played.states[k])
+    played.at(0.3)
+    for name, t in played.generator.state_dict().items():
+        torch.testing.assert_close(t, torch.lerp(played.states[1][name], played.states[2][name], 0.2))
+
+
 def test_on_a_blend_the_way_is_added(tmp_path: Path) -> None:
     played = Played(tmp_path)
     other = {name: t + 0.5 for name, t in played.states[0].items()}
