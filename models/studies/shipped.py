@@ -33,6 +33,40 @@ HELD_OUT = 70_000  # seeds of pictures from here on were in nobody's lessons
 
 def relatives() -> tuple[str, ...]:
     """The shipped models that were taught a family of drawn pictures."""
+    return tuple(name for name in families() if name in models.shipped())
+
+
+def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    """Every model once, with pictures of this seed."""
+    count, size = (12, 32) if quick else (int(SETTINGS["pictures"]), int(SETTINGS["size"]))
+    names = (ANCESTOR, *(relatives()[:1] if quick else relatives()))
+    found, columns = {}, []
+    for name in names:
+        drawing = Scenes() if name == ANCESTOR else scene(name)
+        real = to_signed(bank(drawing, count, size, HELD_OUT + seed))
+        made = painted(io.load(models.shipped()[name]), count, size, seed)
+        a, b = features(real), features(made)
+        halves = [features(real[::2]), features(real[1::2])]
+        found[name] = {"kid": kid(a, b), "fid": frechet(a, b), "kid_of_data_to_itself": kid(*halves)}
+        columns += [real[:4], made[:4]]
+    words = [word for name in names for word in (f"{name}: data", f"{name}: made")]
+    pictures = parents.strip(folder / "shipped.png", words, columns, 1)
+    return {"distances": found, "pictures": {"each model's own data, and what it makes of any latents": pictures}}
+
+
+@torch.no_grad()
+def painted(network: Generator, count: int, size: int, seed: int) -> Tensor:
+    """[count, 3, size, size] of latents of this seed, psi 1, averaged down."""
+    made = []
+    for k in range(0, count, 10):
+        z = torch.stack([seed_z(1_000_000 + 10_000 * seed + n, network.z_dim) for n in range(k, min(k + 10, count))])
+        made.append(network.synthesize(network.map(z, truncation_psi=1.0), noise_mode="const").clamp(-1, 1))
+    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(made), size)
+
+
+def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
+    """Nearer than the ancestor, every model, every seed."""
+    names = [name for name in runs[0]["distances"] if name != ANCESTOR]
     return tuple(_nearer(runs, name, key) for name in names for key in ("kid", "fid"))
 
 
