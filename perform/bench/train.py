@@ -7,6 +7,7 @@ import signal
 import statistics
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
@@ -97,7 +98,7 @@ def _row(show: Show, recipe: str, name: str, turns: list[_Turn], line: str) -> R
         "recipe": recipe,
         "child": name,
         "turns": len(turns),
-        "model": show.loader.loaded,
+        "model": Path(show.loader.loaded).stem,
         "manner": show.loader.manner,
         "network_fps": round(statistics.mean(turn.made for turn in turns), 1),
         "wall_fps": round(statistics.mean(turn.painted for turn in turns), 1),
