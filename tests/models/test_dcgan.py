@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from models.bending.bender import Bender
+from models.bending.slots import Slot
 from models.blending.blend import Blend
 from models.blending.relatives import read
 from models.checkpoints import Refused, io
@@ -66,6 +68,20 @@ def test_a_bend_before_the_ending_stays_a_picture() -> None:
     loud = network.synthesize(torch.randn(1, 1, 6), tap=lambda layer, x: 100 * x if layer == "image" else x)
     assert loud.abs().max() <= 1
     assert loud.abs().max() > REACH
+
+
+@torch.no_grad()
+def test_every_layer_can_be_bent() -> None:
+    network = small()
+    w = torch.randn(1, 1, 6)
+    plain = network.synthesize(w)
+    for layer in network.layers:
+        bender = Bender((Slot(layer, "rotate"),), network)
+        assert bender.muted == ()
+        bender.frame([90.0 if knob.name.endswith("angle") else knob.default for knob in bender.knobs])
+        bent = network.synthesize(w, tap=bender.tap)
+        assert float((bent - plain).abs().mean()) > 0.01, layer
+        assert bent.abs().max() <= 1
 
 
 def test_it_may_be_shown_larger_and_end_as_radfords() -> None:
