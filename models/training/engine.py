@@ -8,6 +8,7 @@ up, twice as many each time, and the cut is kept for the rest of the run.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -35,6 +36,11 @@ def fabric(precision: str = "32-true", devices: int = 1, accelerator: str = "aut
     made = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
     made.launch()
     return made
+
+
+def leads() -> bool:
+    """Whether this is the process that the user started, and not one that `fabric` started beside it for a device."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @dataclass

@@ -23,7 +23,7 @@ from models.checkpoints import Refused, io
 from models.generators import Generator
 from models.training import critics
 from models.training.discriminator import Discriminator
-from models.training.engine import Engine, NoRoom, fabric
+from models.training.engine import Engine, NoRoom, fabric, leads
 from models.training.folder import Bank
 from models.training.method import Plan, Setting
 from models.training.running import Halted, Knobs, Run, network_of
@@ -85,11 +85,11 @@ def run(
     source = parent_of(parent, plan)
     judge, judge_hash = critic_of(critic, parent, plan)
     _check_critic(judge, plan)
+    made = _bank(plan, out, data, progress and leads())  # before there are other processes: they find it made
     try:
         machine = fabric(precision, devices, device)
     except (ValueError, RuntimeError) as error:  # what Fabric raises for a device that is not there
         raise Refused(f"training cannot begin on {devices} x {device} in {precision}: {error}") from error
-    made = _bank(plan, out, data, progress, machine)
     setting = Setting(
         seed, plan.resolution, plan.batch // machine.world_size, machine, Engine(machine),
         source.network if source else None, judge, made.classes if made else (), chosen,
@@ -204,24 +204,19 @@ def _header(state: Run, told: Told) -> dict[str, Any]:
     return {**about, **told_all, "parent_name": told.names["parent"]}
 
 
-def _bank(plan: Plan, out: Path, data: Path | None, progress: bool, machine: Any) -> Bank | None:
-    """The pictures, made by the first process and then mapped by all."""
+def _bank(plan: Plan, out: Path, data: Path | None, progress: bool) -> Bank | None:
+    """The pictures. Raises Refused, Halted."""
     if data is not None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Refused(f"{out}: cannot be made ({error.strerror}). Name another folder with -o.") from error
-    if not machine.is_global_zero:
-        machine.barrier()
     try:
-        made = bank_of(data, plan, plan.resolution, out, progress and machine.is_global_zero)
+        return bank_of(data, plan, plan.resolution, out, progress)
     except OSError as error:
         raise Halted(
             f"{out}: the pictures cannot be kept there ({error.strerror}). Make room, or name another folder with -o."
         ) from error
-    if machine.is_global_zero:
-        machine.barrier()
-    return made
 
 
 def _check_sizes(plan: Plan, devices: int) -> None:

@@ -68,9 +68,11 @@ def run(parsed: argparse.Namespace) -> int:
 
     try:
         _train(recipe, parsed.out or Path("training") / parsed.recipe, parsed)
-    except Refused as error:
-        raise UserError(str(error)) from error
-    except Halted as error:
+    except (Refused, Halted) as error:
+        if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several devices' processes: the first one says it
+            return 1
+        if isinstance(error, Refused):
+            raise UserError(str(error)) from error
         print(f"perform: training stopped: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -86,6 +88,7 @@ def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
     from perform.engine.problems import UserError
 
     try:
+        from models.training.engine import leads
         from models.training.run import run as begin
     except ModuleNotFoundError as error:
         raise UserError(f"training needs {error.name}: pip install 'perform[train]'") from error
@@ -94,8 +97,7 @@ def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
         raise UserError(f"--set takes NAME=VALUE, not {wrong[0]!r}; {recipe.name} has {', '.join(recipe.options)}")
     device = parsed.device if parsed.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     precision = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[parsed.precision]
-    first = os.environ.get("LOCAL_RANK", "0") == "0"  # on several devices this runs once on each of them
-    if first:
+    if leads():  # on several devices this runs once on each of them
         print(f"{recipe.name}: {recipe.about}. Into {out}, look at {out / 'sheet.png'}", flush=True)
     result = begin(
         recipe, out, data=parsed.data, parent=parsed.parent, critic=parsed.critic, seed=parsed.seed,
@@ -103,7 +105,7 @@ def _train(recipe: Plan, out: Path, parsed: argparse.Namespace) -> None:
         options=dict(pair.split("=", 1) for pair in parsed.set), precision=precision, devices=parsed.devices,
         device=device,
     )  # fmt: skip
-    if not first:
+    if not leads():
         return
     said = ", ".join(f"{name} {value:.3f}" for name, value in result.losses.items())
     print(f"{result.steps} steps ({said or 'nothing left to do'}), {result.rollbacks} rollbacks")
