@@ -40,5 +40,5 @@ RECIPE = Plan(
     batch=16,
     steps=6000,
     knobs=KNOBS,
-    options={**OPTIONS, "channels": 48, "w_dim": 64},
+    options={**OPTIONS, "noise_rate": 1.0, "channels": 48, "w_dim": 64},
 )
