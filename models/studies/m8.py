@@ -26,7 +26,7 @@ from models.studies import Check, Run, true_in_all
 
 ABOUT = "M8 collapse guard: no flag in 1,000 random bends below amount 0.2, a constant generator flagged at once"
 SUBSTITUTE = ""
-SETTINGS: Mapping[str, Any] = {"model": "first-light", "bends": 200, "amount": 0.2, "latents": 16}
+SETTINGS: Mapping[str, Any] = {"model": "first-light", "bends": 200, "amount": 0.2, "latents": 8}
 SET_UP = (".amount", ".fraction", ".seed")  # knobs whose value the slot itself says
 
 
@@ -34,10 +34,10 @@ SET_UP = (".amount", ".fraction", ".seed")  # knobs whose value the slot itself 
 def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """One seed's bends; 200 of the thousand."""
     network = models.load(SETTINGS["model"])
-    home, rng = look(pictures_of(network)), Random(seed)
+    home, rng = look(pictures_of(network, SETTINGS["latents"])), Random(seed)
     guard, flagged, least = Guard(home), Counter[str](), (1.0, "", torch.empty(0))
     count = 3 if quick else int(SETTINGS["bends"])
-    w = network.map(fixed_latents(network.z_dim), truncation_psi=1.0)
+    w = network.map(fixed_latents(network.z_dim, SETTINGS["latents"]), truncation_psi=1.0)
     for _ in range(count):
         slot = bend(network, rng)
         bender = Bender([slot], network)

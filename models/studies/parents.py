@@ -32,8 +32,8 @@ SETTINGS: dict[str, Any] = {
     "options": {"channels": 16, "learning_rate": 0.004, "augment": "none", "style_mixing": 0.0, "ema": 50.0},
 }  # fmt: skip
 FURTHER: dict[str, Any] = {
-    "steps": 600, "record_every": 20,
-    "options": {"learning_rate": 0.005, "ema": 100.0, "warm_up": 1, "augment": "none", "mapping": False,
+    "steps": 1000, "record_every": 40,
+    "options": {"learning_rate": 0.005, "ema": 150.0, "warm_up": 100, "augment": "none", "mapping": False,
                 "style_mixing": 0.0},
 }  # fmt: skip
 QUICK = {"pictures": 48, "steps": 6, "batch": 4, "judge_steps": 4}

@@ -1,15 +1,16 @@
 """N5 and T2, health and rollback: the four failures that Ahn et al. show are brought about, seen and undone.
 
 A network of discs that was taught without an alarm (the healthy run) goes on for 500 steps in four ways that break it.
-Each must raise its own alarm in that time. The collapse (all rates times 100) must be seen within 200 steps, and what
-the rollback gives back must be the checkpoint: the weights' hash and the picture of a fixed latent, bit for bit.
+Each must raise an alarm in that time; which one is said (rates times 100 may burn a network out before it collapses).
+That one, the collapse, must be seen within 200 steps, and what the rollback gives back must be the checkpoint: the
+weights' hash and the picture of a fixed latent, bit for bit.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,10 @@ SETTINGS: Mapping[str, Any] = {
 
 @dataclass
 class Seen:
-    """What a broken run said: steps after the break of its own alarm, of its first alarm, and what came back."""
+    """What a broken run said: steps from the break to the first alarm, its names, and what came back."""
 
-    own: int | None = None
     first: int | None = None
-    alarms: set[str] = field(default_factory=set)
+    alarms: tuple[str, ...] = ()
     hash_back: str = ""
     frame_back: Tensor | None = None
     step_back: int = -1
@@ -63,9 +63,9 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     back = found["collapse"]
     return {
         "false_alarms": _alarms(healthy) + _alarms(further), "healthy_steps": _steps(healthy) + _steps(further),
-        "caught": sum(seen.own is not None for seen in found.values()),
-        "steps_to_alarm": {name: seen.own for name, seen in found.items()},
-        "alarms": {name: sorted(seen.alarms) for name, seen in found.items()},
+        "caught": sum(seen.first is not None for seen in found.values()),
+        "steps_to_alarm": {name: seen.first for name, seen in found.items()},
+        "alarms": {name: list(seen.alarms) for name, seen in found.items()},
         "collapse_alarm": back.first if back.first is not None else WITHIN + 1,
         "step_back": back.step_back, "hash_back": back.hash_back == kept["hash"] != "",
         "frame_back": back.frame_back is not None
@@ -75,7 +75,7 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
 
 
 def broken(name: str, seed: int, folder: Path, healthy: Path, quick: bool) -> Seen:
-    """The healthy run's folder, copied and gone on with in a way that breaks it, until its own alarm."""
+    """The healthy run's folder, copied and gone on with in a way that breaks it, until the first alarm."""
     out = folder / name
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(healthy, out)
@@ -96,19 +96,14 @@ def broken(name: str, seed: int, folder: Path, healthy: Path, quick: bool) -> Se
 
 
 def _notice(state: Training, name: str, begun: int, seen: Seen) -> None:
-    """Take down an alarm; at a failure's own, the run ends."""
+    """Take down the first alarm and what the rollback gave back; then the run ends."""
     if not state.alarms:
         return
-    at = int((state.out / "events.csv").read_text(encoding="utf-8").splitlines()[-2].split(",")[0]) - begun
-    seen.alarms.update(state.alarms)
-    if seen.first is None:
-        seen.first, seen.step_back, seen.hash_back = at, state.number - begun, state.hash()
-        shown = state.method.networks[state.method.shown]
-        with torch.no_grad():
-            seen.frame_back = _frame(shown)
-    if name in state.alarms:
-        seen.own = at
-        state.stop(f"{name} was seen")
+    events = (state.out / "events.csv").read_text(encoding="utf-8").splitlines()
+    seen.first = int(events[-2].split(",")[0]) - begun  # the alarm's line; the last one is the rollback's
+    seen.alarms, seen.step_back, seen.hash_back = state.alarms, state.number - begun, state.hash()
+    seen.frame_back = _frame(state.method.networks[state.method.shown])
+    state.stop(f"{name} was seen")
 
 
 @torch.no_grad()
@@ -135,11 +130,15 @@ def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
     """Everything seen, nothing cried over, all given back."""
     late = [max((n for n in r["steps_to_alarm"].values() if n is not None), default=0) for r in runs]
     false, steps = sum(int(r["false_alarms"]) for r in runs), sum(int(r["healthy_steps"]) for r in runs)
-    caught = [int(r["caught"]) for r in runs]
+    caught, named = (
+        [int(r["caught"]) for r in runs],
+        sum(name in said for r in runs for name, said in r["alarms"].items()),
+    )
     return (
         Check(
             f"induced failures caught within {WITHIN} steps", "4 of 4",
-            f"{', '.join(map(str, caught))} of 4; the latest after {max(late)}", min(caught) == len(FAILURES),
+            f"{', '.join(map(str, caught))} of 4; the latest after {max(late)}; {named} of {4 * len(runs)} by the name "
+            f"of what was meant", min(caught) == len(FAILURES),
         ),
         Check(
             "false alarms in healthy runs", "0 in 5 runs",
