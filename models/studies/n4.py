@@ -4,8 +4,11 @@ A GAN is trained on eight drawn styles; from that state it goes on twice with th
 the style loss and once without. A classifier that has seen neither network says how unsure it is of the style of 1,000
 pictures of each, a discriminant on features of an untrained extractor how well made pictures are told from real ones.
 
-All of them have minibatch discrimination in D, one of the remedies that Ahn et al. name against collapse (row N5); a
-parent without it is trained beside, for the difference.
+All of them have minibatch discrimination in D, one of the remedies that Ahn et al. name against collapse; what it does
+is the row `n5_minibatch`. A parent without it is trained beside, to be looked at.
+
+At this size and so soon after its start a GAN's pictures are always told from real ones (AUC 1), which leaves the check
+of realism without teeth; so the local KID beside that of the GAN is among the results, too.
 """
 
 from __future__ import annotations
@@ -111,5 +114,4 @@ def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
         at_least(runs, "entropy of the CAN's styles, of the GAN's", "entropy_ratio", 1.25),
         at_most(runs, "real against made (AUC), the CAN's less the GAN's", "auc_worse", 0.05),
         at_least(runs, "diversity of the CAN's pictures, of the GAN's", "diversity_ratio", 0.7),
-        at_least(runs, "diversity with minibatch discrimination, of that without (N5)", "minibatch_ratio", 1.2),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from models.studies import d1, n4
+from models.studies import d1, n4, n5_minibatch
 from models.training.inspirations import styles
 
 GROWN = {
@@ -17,7 +17,6 @@ GROWN = {
 }  # fmt: skip
 CREATIVE = {
     "classifier_accuracy": 0.98, "entropy_gan": 0.5, "entropy_ratio": 1.4, "auc_worse": 0.0, "diversity_ratio": 0.9,
-    "minibatch_ratio": 1.5,
 }  # fmt: skip
 
 
@@ -38,8 +37,9 @@ def one_thread() -> Iterator[None]:
         )),
         *((n4, CREATIVE, bad) for bad in (
             {"classifier_accuracy": 0.89}, {"entropy_gan": 0.76}, {"entropy_ratio": 1.24}, {"auc_worse": 0.051},
-            {"diversity_ratio": 0.69}, {"minibatch_ratio": 1.19},
+            {"diversity_ratio": 0.69},
         )),
+        (n5_minibatch, {"ratio": 1.5}, {"ratio": 1.19}),
     ],
 )  # fmt: skip
 def test_one_bad_seed_of_five_fails_its_check_alone(row: Any, good: dict[str, float], bad: dict[str, float]) -> None:
@@ -72,11 +72,11 @@ def test_opened_files_are_seen(tmp_path: Path) -> None:
 
 
 def test_a_quick_run_of_each_measures_everything(tmp_path: Path) -> None:
-    for row in (d1, n4):
+    for row in (d1, n4, n5_minibatch):
         folder = tmp_path / row.__name__
         folder.mkdir()
         made = row.run(0, folder, True)
-        assert len(row.verdict([made])) == 6
+        assert row.verdict([made])
         for name in made["pictures"].values():
             assert (folder / name).is_file()
     assert n4.SETTINGS["each"] * len(styles.NAMES) == 2000
