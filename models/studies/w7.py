@@ -39,7 +39,7 @@ SIZE = 64  # of drawn pictures; the network's are averaged down to it
 DRAWN, HELD_OUT = 1500, 300
 PARTS = 100  # principal components of a picture
 READABLE = 0.6  # R^2 on drawn pictures held out
-TRIES = 100  # landmarks, each at its own place on the fader
+TRIES = 300  # landmarks, each at its own place on the fader
 SETTINGS = {
     "relatives": RELATIVES,
     "size": SIZE,
