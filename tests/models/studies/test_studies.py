@@ -37,24 +37,25 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("study")
 
 
-@pytest.fixture(scope="module")
-def found(kept: Path) -> dict[str, Any]:
-    """Every row of this file once, quickly; they train, so with gradients."""
+def quickly(kept: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Rows of this file once, small, or what was kept of them; they train, so with gradients."""
     with torch.enable_grad():
-        return runner.study(kept, SMALL, seeds=1, quick=True)
+        return runner.study(kept, names, seeds=1, quick=True)
 
 
-def test_every_row_runs_and_gives_json_checks_and_pictures(kept: Path, found: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", SMALL)
+def test_every_row_runs_and_gives_json_checks_and_pictures(name: str, kept: Path) -> None:
+    found = quickly(kept, [name])
     assert json.loads(json.dumps(found)) == found
-    for name in SMALL:
-        one = found["rows"][name]
-        assert one["checks"], name
-        for file in one["runs"][0]["pictures"].values():
-            with Image.open(runner.seed_folder(kept, name, 0, quick=True) / file) as picture:
-                assert picture.width > 60, name
+    one = found["rows"][name]
+    assert one["checks"]
+    for file in one["runs"][0]["pictures"].values():
+        with Image.open(runner.seed_folder(kept, name, 0, quick=True) / file) as picture:
+            assert picture.width > 60
 
 
-def test_the_page_shows_every_row_and_its_pictures(kept: Path, found: dict[str, Any], tmp_path: Path) -> None:
+def test_the_page_shows_every_row_and_its_pictures(kept: Path, tmp_path: Path) -> None:
+    found = quickly(kept, SMALL)
     text = page.write(found, kept, tmp_path / "page").read_text(encoding="utf-8")
     for name in SMALL:
         assert f"## {name}" in text
