@@ -65,9 +65,9 @@ class Dataless:
         if pressed > self.numbers["pressed"]:
             self._begin(rng)
         self.numbers["pressed"] = pressed
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = self.rate * knobs["lr"]
+        for name, share in (("generators", 1.0), ("discriminator", float(self.setting.options["critic_rate"]))):
+            for group in self.optimisers[name].param_groups:
+                group["lr"] = self.rate * share * knobs["lr"]
         painted: dict[int, tuple[Tensor, Tensor]] = {}
         colours: dict[int, Tensor] = {}
 
@@ -133,5 +133,5 @@ RECIPE = Plan(
         Knob("colour_weight", 1.0, 0.0, 4.0, "", "how much each generator is driven to outdo the other's colours"),
         trigger("reset", "throw the networks away and begin anew"),
     ),
-    options={"channels": 24, "z_dim": 100, "learning_rate": 8e-5, "ema": 50.0, "output": "tanh"},
+    options={"channels": 24, "z_dim": 100, "learning_rate": 8e-5, "critic_rate": 0.5, "ema": 50.0, "output": "tanh"},
 )
