@@ -36,6 +36,7 @@ REGISTRIES = {
     "models/rewriting/operations": "tests/models/rewriting/test_rewriting_operations.py",
     "models/training/inspirations": "tests/models/test_inspirations.py",
     "models/training/recipes": "tests/models/training/test_training_recipes.py",
+    "models/studies": "tests/models/studies/test_studies.py",
     "models/weights": "tests/test_weights.py",
 }
 

@@ -49,6 +49,8 @@ def write(result: Mapping[str, Any], kept: Path, out: Path) -> Path:
     said += [
         "Made by `perform study divergence`. What each check wants is in the row's own file in `models/studies`, and",
         "was fixed before these runs; a row that says *substitute* shows the method on what stands for the real thing.",
+        "A check holds when every training passes it. The first figure of what was found is the median, the others are the",
+        "least and the most.",
         "",
         "| | method | trainings | checks that hold | |",
         "|---|---|---|---|---|",

@@ -27,7 +27,7 @@ from models.training.recipes.first_light import Scenes
 ABOUT = "shipped models: distance to their own data beside that of first-light to its own"
 SUBSTITUTE = f"local KID and local FID for those of an Inception network; {EXTRACTOR}"
 ANCESTOR = "first-light"
-SETTINGS: Mapping[str, Any] = {"pictures": 100, "size": LARGEST, "extractor": EXTRACTOR}
+SETTINGS: Mapping[str, Any] = {"pictures": 100, "size": LARGEST, "extractor": EXTRACTOR, "kernel": "(x.y / F + 1)^3"}
 HELD_OUT = 70_000  # seeds of pictures from here on were in nobody's lessons
 
 
