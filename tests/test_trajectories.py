@@ -34,6 +34,7 @@ def networks() -> dict[str, Generator]:
     return found
 
 
+@cache
 def of(path: Path) -> tuple[str, Reel] | None:
     """The shipped model that a trajectory belongs to."""
     for name, network in networks().items():
