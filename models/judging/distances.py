@@ -55,9 +55,11 @@ def frechet(a: Tensor, b: Tensor) -> float:
 
 
 def frechet_of(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
-    """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a^1/2 C_b C_a^1/2)^1/2), in float64."""
-    root = _root(cov_a)
-    cross = torch.linalg.eigvalsh(root @ cov_b @ root).clamp(min=0).sqrt().sum()
+    """|m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a^1/2 C_b C_a^1/2)^1/2), in float64.
+
+    The last trace is the sum of the singular values of C_a^1/2 C_b^1/2, which loses nothing to roots of rounded zeros.
+    """
+    cross = torch.linalg.svdvals(_root(cov_a) @ _root(cov_b)).sum()
     return float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
 
 

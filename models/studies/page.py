@@ -47,10 +47,10 @@ def write(result: Mapping[str, Any], kept: Path, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     said = ["# Divergence: the checks of each method", ""]
     said += [
-        "Made by `perform study divergence`. What each check wants is in the row's own file in `models/studies`, and",
-        "was fixed before these runs; a row that says *substitute* shows the method on what stands for the real thing.",
-        "A check holds when every training passes it. The first figure of what was found is the median, the others are the",
-        "least and the most.",
+        "Made by `perform study divergence`. Thresholds stand in each row's own file in `models/studies` and come from",
+        "the papers' table of checks; a check holds when *every* training passes it. Of what was found, the first",
+        "figure is the median over trainings, then come the least and the most. A row that says *substitute* shows its",
+        "method on what stands for the real thing.",
         "",
         "| | method | trainings | checks that hold | |",
         "|---|---|---|---|---|",

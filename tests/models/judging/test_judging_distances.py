@@ -39,15 +39,15 @@ def test_covariances_that_do_not_commute() -> None:
 @pytest.mark.parametrize("what", ["blur", "noise"])
 def test_distances_rise_with_every_level_of_blur_and_of_noise(what: str) -> None:
     real, rng = features(DISCS), torch.Generator().manual_seed(7)
-    chance = torch.randn(MORE.shape, generator=rng)
-    fids, kids = [frechet(real, features(MORE))], [kid(real, features(MORE))]
+    chance = torch.randn(DISCS.shape, generator=rng)
+    fids, kids = [frechet(real, real)], [kid(real, real)]
     for level in range(1, 6):
-        worse = MORE + 0.05 * level * chance if what == "noise" else F.avg_pool2d(MORE, 2 * level + 1, 1, level)
+        worse = DISCS + 0.05 * level * chance if what == "noise" else F.avg_pool2d(DISCS, 2 * level + 1, 1, level)
         fids.append(frechet(real, features(worse)))
         kids.append(kid(real, features(worse)))
     assert fids == sorted(fids)
     assert kids == sorted(kids)
-    assert kids[-1] > 10 * abs(kids[0])
+    assert kid(real, features(MORE)) < kids[-1]
 
 
 def test_large_pictures_are_seen_as_they_are_averaged_down() -> None:
