@@ -8,7 +8,7 @@ All of them have minibatch discrimination in D, one of the remedies that Ahn et 
 is the row `n5_minibatch`.
 
 At this size and so soon after its start a GAN's pictures are always told from real ones (AUC 1), which leaves the check
-of realism without teeth; so the local KID beside that of the GAN is among the results, too.
+of realism without teeth; so the local KID beside that of the GAN is told, too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from models.guard import look
 from models.judging import distances
 from models.judging.classifier import Classifier, accuracy, entropy, train_classifier
 from models.judging.realism import auc
-from models.studies import Check, Run, at_least, at_most
+from models.studies import Check, Run, at_least, at_most, over_seeds
 from models.studies.stepping import Pictures, Training, begin
 from models.training.data import to_signed
 from models.training.inspirations import styles
@@ -107,4 +107,8 @@ def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
         at_least(runs, "entropy of the CAN's styles, of the GAN's", "entropy_ratio", 1.25),
         at_most(runs, "real against made (AUC), the CAN's less the GAN's", "auc_worse", 0.05),
         at_least(runs, "diversity of the CAN's pictures, of the GAN's", "diversity_ratio", 0.7),
+        over_seeds(
+            runs, "local KID of the CAN's pictures, of the GAN's", "told, no bound", lambda r: r["kid_ratio"],
+            lambda _: True,
+        ),
     )  # fmt: skip

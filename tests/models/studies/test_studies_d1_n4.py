@@ -17,6 +17,7 @@ GROWN = {
 }  # fmt: skip
 CREATIVE = {
     "classifier_accuracy": 0.98, "entropy_gan": 0.5, "entropy_ratio": 1.4, "auc_worse": 0.0, "diversity_ratio": 0.9,
+    "kid_ratio": 1.4,
 }  # fmt: skip
 
 
