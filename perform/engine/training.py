@@ -52,7 +52,7 @@ PLAYED = ("lr", "colour_weight")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a training has to show: by tag, its growing trajectory and the model that it is of ("": the one on stage)."""
+    """What a training has to show: by tag, its growing trajectory and the model that it is of ("": what plays)."""
 
     recipe: str
     parts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
