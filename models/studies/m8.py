@@ -53,7 +53,7 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     columns = [list(pictures_of(network)[:4]), list(least[2])] if len(least[2]) else [list(pictures_of(network)[:4])]
     sheets.grid(["home", words][: len(columns)], columns).resize((256 * len(columns), 1038)).save(folder / "least.png")
     return {
-        "bends": count, "flags": sum(flagged.values()), "flagged": dict(flagged), "least_diversity": least[0],
+        "bends": count, "flagged": dict(flagged), "least_diversity": least[0],
         "least_at": words, "constant_flagged": "collapse" in guard.judge(constant),
         "pictures": {"home, and the bend that left the least diversity": "least.png"},
     }  # fmt: skip
@@ -72,11 +72,19 @@ def value(knob: Knob, rng: Random) -> float:
 
 
 def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
-    """Silent, and not silent."""
-    flags, bends = sum(int(r["flags"]) for r in runs), sum(int(r["bends"]) for r in runs)
+    """Silent, and not silent. M8 is the distance between pictures; what else the guard looks at is said beside it."""
+    bends = sum(int(r["bends"]) for r in runs)
+    said = Counter[str]()
+    for run in runs:
+        said.update(run["flagged"])
+    collapses = sum(count for what, count in said.items() if what.endswith(": collapse"))
+    others = [f"{what} ({count})" for what, count in said.items() if not what.endswith(": collapse")]
     least = min(runs, key=lambda r: float(r["least_diversity"]))
-    said = f"{flags} of {bends}; least diversity {least['least_diversity']:.2f} of home's ({least['least_at']})"
+    found = f"{collapses} of {bends}; least diversity {least['least_diversity']:.2f} of home's ({least['least_at']})"
     return (
-        Check("flags in random bends below amount 0.2", "0 of 1000", said, flags == 0 and bends >= 1000),
+        Check(
+            "flags of collapse in random bends below amount 0.2", "0 of 1000", found, collapses == 0 and bends >= 1000
+        ),
         true_in_all(runs, "a constant generator is flagged at the first look", "constant_flagged"),
+        Check("other alarms over the same bends", "told, no bound", "; ".join(others) or "none", True),
     )
