@@ -119,8 +119,8 @@ BAD = [
     ("t1", "spearman", 0.89), ("t1", "hybrid", False), ("t1", "exact", False), ("t4", "spearman", -0.89),
     ("t4", "fall", 2.9), ("t4", "critic_unchanged", False), ("t4", "peak_diversity", 0.49), ("t4", "further", 2.9),
     ("t2_n5", "caught", 3), ("t2_n5", "false_alarms", 1), ("t2_n5", "collapse_alarm", 201),
-    ("t2_n5", "hash_back", False), ("t2_n5", "frame_back", False), ("l2", "margin", 0.0), ("m8", "flagged", {"blur: collapse": 1}),
-    ("m8", "constant_flagged", False),
+    ("t2_n5", "hash_back", False), ("t2_n5", "frame_back", False), ("l2", "margin", 0.0),
+    ("m8", "flagged", {"blur: collapse": 1}), ("m8", "constant_flagged", False),
 ]  # fmt: skip
 
 
