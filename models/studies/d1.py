@@ -25,7 +25,7 @@ ABOUT = "D1 training without data: two networks grow many colours out of nothing
 SUBSTITUTE = ""
 SETTINGS: Mapping[str, Any] = {
     "size": 32, "steps": 1200, "batch": 8, "latents": 256, "window": 100, "last": 1000,
-    "options": {"channels": 16, "learning_rate": 1e-4, "critic_rate": 0.5},
+    "options": {"channels": 16, "learning_rate": 1e-4, "critic_rate": 0.2},
 }  # fmt: skip
 CODE = (".py", ".pyc", ".so")  # what an interpreter opens by itself
 

@@ -133,5 +133,5 @@ RECIPE = Plan(
         Knob("colour_weight", 1.0, 0.0, 4.0, "", "how much each generator is driven to outdo the other's colours"),
         trigger("reset", "throw the networks away and begin anew"),
     ),
-    options={"channels": 24, "z_dim": 100, "learning_rate": 8e-5, "critic_rate": 0.5, "ema": 50.0, "output": "tanh"},
+    options={"channels": 24, "z_dim": 100, "learning_rate": 8e-5, "critic_rate": 0.2, "ema": 50.0, "output": "tanh"},
 )
