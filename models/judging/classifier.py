@@ -29,10 +29,14 @@ class Classifier(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """[N, 3, H, W] -> [N, classes]."""
+        return torch.as_tensor(self.last(self.features(pictures)))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """[N, 3, H, W] -> [N, 4 * width]: what the last layer sees, each map's strongest place."""
         x = pictures
         for conv in self.convs:
             x = F.max_pool2d(F.relu(conv(x)), 2)
-        return torch.as_tensor(self.last(x.amax((2, 3))))
+        return x.amax((2, 3))
 
 
 def train_classifier(
