@@ -96,7 +96,8 @@ def painted(network: Generator, count: int, size: int, seed: int) -> Tensor:
 def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:
     """Nearer than the ancestor, every model, every seed."""
     names = [name for name in runs[0]["distances"] if name != ANCESTOR]
-    return tuple(_nearer(runs, name, key) for name in names for key in ("kid", "fid"))
+    keys = [key for key in ("fid", "kid", "seeded_fid", "seeded_kid") if key in runs[0]["distances"][ANCESTOR]]
+    return tuple(_nearer(runs, name, key) for name in names for key in keys)
 
 
 def _nearer(runs: Sequence[Run], name: str, key: str) -> Check:
@@ -104,6 +105,6 @@ def _nearer(runs: Sequence[Run], name: str, key: str) -> Check:
     theirs = [float(r["distances"][ANCESTOR][key]) for r in runs]
     passed = sum(a < b for a, b in zip(own, theirs, strict=True))
     return Check(
-        f"{name}: local {key.upper()} to its own data", f"below first-light's, {mean(theirs):.3g}",
+        f"{name}: local {key[-3:].upper()} to its own data{', untrained features' if 'seeded' in key else ''}", f"below first-light's, {mean(theirs):.3g}",
         f"{mean(own):.3g}; {passed} of {len(runs)}", passed == len(runs),
     )  # fmt: skip
