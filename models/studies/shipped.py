@@ -104,7 +104,8 @@ def _nearer(runs: Sequence[Run], name: str, key: str) -> Check:
     own = [float(r["distances"][name][key]) for r in runs]
     theirs = [float(r["distances"][ANCESTOR][key]) for r in runs]
     passed = sum(a < b for a, b in zip(own, theirs, strict=True))
+    eye = "in untrained features" if key.startswith("seeded") else "to its own data"
     return Check(
-        f"{name}: local {key[-3:].upper()} to its own data{', untrained features' if 'seeded' in key else ''}", f"below first-light's, {mean(theirs):.3g}",
+        f"{name}: local {key[-3:].upper()} {eye}", f"below first-light's, {mean(theirs):.3g}",
         f"{mean(own):.3g}; {passed} of {len(runs)}", passed == len(runs),
     )  # fmt: skip
