@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
 from models.generators import Scalar, Tap, identity
+from models.generators.plain import fill
 from models.generators.style_modulated.config import Config
 from models.generators.style_modulated.mapping import GAIN, Dense, MappingNetwork
 
@@ -289,17 +290,6 @@ def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -
     network = StyleGAN2(Config(**config))
     if tensors is None:
         return network
-    own = network.state_dict()
     given = {name: t for name, t in tensors.items() if not name.endswith("resample_filter")}
-    wrong = [f"missing {n}" for n in own if n not in given] + [f"unknown {n}" for n in given if n not in own]
-    wrong += [
-        f"{n} is {list(t.shape)}, not {list(own[n].shape)}"
-        for n, t in given.items()
-        if n in own and t.shape != own[n].shape
-    ]
-    if wrong:
-        raise ValueError(
-            f"the weights do not fit this StyleGAN2: {'; '.join(wrong[:4])}" + (" ..." if len(wrong) > 4 else "")
-        )
-    network.load_state_dict(given)
-    return network.eval().requires_grad_(False)
+    fill(network, given, "StyleGAN2")
+    return network.eval()

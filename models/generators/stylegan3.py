@@ -29,6 +29,7 @@ from models.generators.alias_free.config import Config, InputConfig, LayerConfig
 from models.generators.alias_free.filtered_lrelu import Resampling, filtered_lrelu
 from models.generators.alias_free.native import result_size
 from models.generators.alias_free.transform import picture_transform
+from models.generators.plain import fill
 from models.generators.style_modulated.mapping import GAIN, SLOPE, Dense, MappingNetwork
 
 __all__ = ["ARCHITECTURE", "DESCRIPTION", "StyleGAN3", "build", "picture_transform"]
@@ -275,16 +276,5 @@ def build(config: dict[str, Any], tensors: Mapping[str, Tensor] | None = None) -
         made, designed = fresh(config) if "layers" in config else design_config(**config)
         return StyleGAN3(made, {name: torch.from_numpy(taps) for name, taps in designed.items()}).eval()
     network = StyleGAN3(Config.read(config), {name: t for name, t in tensors.items() if name.endswith("_filter")})
-    own = network.state_dict()
-    wrong = [f"missing {n}" for n in own if n not in tensors] + [f"unknown {n}" for n in tensors if n not in own]
-    wrong += [
-        f"{n} is {list(t.shape)}, not {list(own[n].shape)}"
-        for n, t in tensors.items()
-        if n in own and t.shape != own[n].shape
-    ]
-    if wrong:
-        raise ValueError(
-            f"the weights do not fit this StyleGAN3: {'; '.join(wrong[:4])}" + (" ..." if len(wrong) > 4 else "")
-        )
-    network.load_state_dict(dict(tensors))
-    return network.eval().requires_grad_(False)
+    fill(network, tensors, "StyleGAN3")
+    return network.eval()

@@ -1,4 +1,4 @@
-"""What networks without a mapping share: z is w, and their weights fit or do not."""
+"""What architectures share: weights fit a network or do not; and where there is no mapping, z is w."""
 
 from __future__ import annotations
 
