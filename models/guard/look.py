@@ -74,17 +74,17 @@ def features(small: Tensor) -> Tensor:
     """[N, 3, 32, 32] -> [N, F]: colour at 8x8 and three random layers, each level scaled to count alike."""
     levels = [F.avg_pool2d(small, 4).flatten(1)]
     x = small
-    for weight in _weights(small.device):
+    for weight in seeded_layers(SEED, WIDTHS, small.device):
         x = F.relu(F.conv2d(x, weight, stride=2, padding=1))
         levels.append(x.flatten(1))
     return torch.cat([level / math.sqrt(level.shape[1] * len(levels)) for level in levels], dim=1)
 
 
 @cache
-def _weights(device: torch.device) -> tuple[Tensor, ...]:
-    """The untrained layers, drawn so that variance is kept (He et al. 2015)."""
-    rng = torch.Generator().manual_seed(SEED)
-    sizes = zip((3, *WIDTHS[:-1]), WIDTHS, strict=True)
+def seeded_layers(seed: int, widths: tuple[int, ...], device: torch.device) -> tuple[Tensor, ...]:
+    """Untrained 3x3 layers [O, I, 3, 3] from RGB on, drawn from one seed so that variance is kept (He et al. 2015)."""
+    rng = torch.Generator().manual_seed(seed)
+    sizes = zip((3, *widths[:-1]), widths, strict=True)
     return tuple(
         (torch.randn([outputs, inputs, 3, 3], generator=rng) * math.sqrt(2 / (9 * inputs))).to(device)
         for inputs, outputs in sizes

@@ -7,12 +7,11 @@ training curves and comparisons, no measure of novelty (METHODS M9).
 
 from __future__ import annotations
 
-import math
-from functools import cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  its name everywhere
+
+from models.guard.look import seeded_layers
 
 EXTRACTOR = "seeded-168: three layers of convolutions drawn from one seed, never trained; each map's mean and deviation"
 WIDTHS = (24, 48, 96)
@@ -32,20 +31,10 @@ def _features(pictures: Tensor) -> Tensor:
     if x.shape[-1] > LARGEST:
         x = F.adaptive_avg_pool2d(x, LARGEST)
     found = []
-    for k, weight in enumerate(_weights(x.device)):
+    for k, weight in enumerate(seeded_layers(SEED, WIDTHS, x.device)):
         x = F.relu(F.conv2d(x, weight, stride=1 if k == 0 else 2, padding=1))
         found += [x.mean((2, 3)), x.std((2, 3), correction=0)]
     return torch.cat(found, dim=1)
-
-
-@cache
-def _weights(device: torch.device) -> tuple[Tensor, ...]:
-    rng = torch.Generator().manual_seed(SEED)
-    sizes = zip((3, *WIDTHS[:-1]), WIDTHS, strict=True)
-    return tuple(
-        (torch.randn([outputs, inputs, 3, 3], generator=rng) * math.sqrt(2 / (9 * inputs))).to(device)
-        for inputs, outputs in sizes
-    )
 
 
 def frechet(a: Tensor, b: Tensor) -> float:

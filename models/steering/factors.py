@@ -32,6 +32,7 @@ BATCH = 10  # pictures
 ROUNDS = 5
 RIVALS = 10  # random directions
 SURE, STILL = 0.8, 0.3  # the row's thresholds
+Measured = Callable[[Generator, Tensor], Array]  # a network and w [N, L, D] -> measures [N, K] of its pictures
 
 
 def measure(pictures: Tensor) -> Array:
@@ -127,26 +128,30 @@ def study_directions(
 
         found: list[Found] = []
         for place, entry in enumerate(entries):
-            found.append(Found(entry.name, _rhos(generator, entry, bases, rng)))
+            found.append(Found(entry.name, rhos(generator, entry, bases, rng)))
             tell((place + 1) / (len(entries) + RIVALS))
         best = int(np.argmax([one.worth(one.factor) for one in found]))
         rivals = []
         for place in range(RIVALS):
             vector = rng.randn(generator.w_dim)
             other = replace(entries[best], vector=vector / np.linalg.norm(vector))
-            rivals.append(Found("random", _rhos(generator, other, bases, rng)))
+            rivals.append(Found("random", rhos(generator, other, bases, rng)))
             tell((len(entries) + place + 1) / (len(entries) + RIVALS))
         made.append(Round(tuple(found), found[best], max(one.worth(one.factor) for one in rivals)))
     return tuple(made)
 
 
-def _rhos(generator: Generator, entry: Direction, bases: Tensor, rng: np.random.RandomState) -> tuple[float, ...]:
-    """Spearman's rho of one direction with each factor; `bases` are w [N, L, D]."""
+def rhos(
+    generator: Generator, entry: Direction, bases: Tensor, rng: np.random.RandomState, measured: Measured | None = None
+) -> tuple[float, ...]:
+    """Spearman's rho of one direction with each factor that `measured` tells of the pictures of w; `bases` are w
+    [N, L, D]. Without it the factors are `FACTORS`.
+    """
     x = rng.uniform(-3, 3, len(bases))
     step = torch.from_numpy(x[:, None, None] * (entry.sigma * entry.vector)).to(bases)
     w = bases.clone()
     w[:, entry.first : entry.last + 1] += step
-    measures = _measured(generator, w)
+    measures = (measured or _measured)(generator, w)
     return tuple(spearman(x, measures[:, factor]) for factor in range(measures.shape[1]))
 
 

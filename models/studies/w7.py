@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from models.checkpoints import io
 from models.generators import Generator
 from models.latents import Array
 from models.steering.directions import Direction
-from models.steering.factors import RIVALS, STILL, SURE, spearman
+from models.steering.factors import RIVALS, STILL, SURE, rhos
 from models.steering.find import find_directions
 from models.steering.sheet import base_w
 from models.studies import Check, Run, at_least, over_seeds, true_in_all
@@ -105,16 +106,13 @@ def teach(name: str, drawn: int = DRAWN, held_out: int = HELD_OUT) -> Reader:
 
 
 @torch.inference_mode()
-def rhos(network: Generator, entry: Direction, bases: Tensor, reader: Reader, rng: np.random.RandomState) -> Array:
-    """Spearman's rho of a direction with each of the reader's good factors; `bases` are w [N, L, D]."""
-    x = rng.uniform(-3, 3, len(bases))
-    w = bases + torch.from_numpy(x[:, None, None] * (entry.sigma * entry.vector)).to(bases)
-    shown = []
+def shown(network: Generator, w: Tensor, reader: Reader) -> Array:
+    """What the reader's good numbers are in the pictures of w [N, L, D], [N, factors]."""
+    made = []
     for some in torch.split(w, 10):
         pictures = ((network.synthesize(some) + 1) / 2).clamp(0, 1)
-        shown.append(F.adaptive_avg_pool2d(pictures, SIZE))
-    told = reader.read(torch.cat(shown)).numpy()
-    return np.array([spearman(x, told[:, k]) for k in reader.good])
+        made.append(F.adaptive_avg_pool2d(pictures, SIZE))
+    return np.asarray(reader.read(torch.cat(made)).numpy()[:, list(reader.good)])
 
 
 def worth(found: Array) -> float:
@@ -137,13 +135,14 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     entries = find_directions(network, ["ganspace"], count=10).entries
     rng = np.random.RandomState(seed)
     bases = torch.cat([base_w(network, 1000 * seed + k, 0.7) for k in range(TRIES // 5 if quick else TRIES)])
-    found = [rhos(network, entry, bases, reader, rng) for entry in entries]
+    measured = partial(shown, reader=reader)
+    found = [np.array(rhos(network, entry, bases, rng, measured)) for entry in entries]
     best = max(range(len(found)), key=lambda k: (alone(found[k]), worth(found[k])))
     rivals = []
     for _ in range(RIVALS):
         vector = rng.randn(network.w_dim)
         other = replace(entries[best], vector=vector / np.linalg.norm(vector))
-        rivals.append(worth(rhos(network, other, bases, reader, rng)))
+        rivals.append(worth(np.array(rhos(network, other, bases, rng, measured))))
     with torch.inference_mode():
         still = bases[:1] + 0.0 * torch.from_numpy(entries[best].vector).to(bases)
         exact = torch.equal(network.synthesize(still), network.synthesize(bases[:1]))

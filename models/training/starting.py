@@ -25,7 +25,6 @@ from models.training.method import Plan
 log = logging.getLogger(__name__)
 
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
-YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 RUN_FILES = ("run.json", "log.csv", "events.csv", "sheet.png", "trajectory")
 
 
