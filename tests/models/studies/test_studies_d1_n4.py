@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,6 @@ CREATIVE = {
     "classifier_accuracy": 0.98, "entropy_gan": 0.5, "entropy_ratio": 1.4, "auc_worse": 0.0, "diversity_ratio": 0.9,
     "kid_ratio": 1.4,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

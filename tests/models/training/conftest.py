@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from training_tools import pictures
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The networks are small: on a busy machine a second thread costs far more than it brings."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def small_networks(one_thread: None) -> None:
+    """Every test here runs on one thread."""
 
 
 @pytest.fixture(scope="session")

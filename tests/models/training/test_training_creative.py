@@ -1,6 +1,5 @@
 """The losses of creative and dataless networks, their discriminator, and the drawn styles."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,6 @@ from models.training.creative import colour_loss, colour_variance, fooled_loss, 
 from models.training.dcgan_discriminator import DCGANDiscriminator, closeness
 from models.training.folder import pictures_of
 from models.training.inspirations import styles
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("count", [2, 8, 27])
