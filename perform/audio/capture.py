@@ -1,4 +1,4 @@
-"""The child process that touches the sound card: `python -m perform.audio.capture ...`.
+"""The child process that touches the sound card: `python -m perform.audio.capture --ring HANDLE`.
 
 It holds what may hang for ever: a process that talked to a JACK server which died never gets out of stop(), close() or
 a new open. So nothing here is ever stopped: the child watches its own callback and leaves with
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from perform.audio import pulse
+from perform.audio.child import Order
 from perform.audio.listing import default_device, list_devices, port_devices
 from perform.audio.names import check_channels, highest_channel, match, picker
 from perform.audio.playing import Feed, pace
@@ -37,6 +39,7 @@ GRACE = 6.0  # the same in the first seconds: a cold Pulse server takes up to 2 
 OUTPUT_LATENCY = 0.04
 PARTING = 0.3  # seconds that taking leave of the sound server may last
 RESCAN_INPUT, RESCAN_OUTPUT = 0.25, 3.0
+SOON, RESCAN_SOON = 3.0, 0.1  # a server that is restarted comes back within seconds: look more often at first
 ATTEMPTS = 6  # to open an input that is there; after that a new process has better chances
 
 EXIT_LOST, EXIT_OUTPUT_IS_BACK, EXIT_DEFAULT_CHANGED = 3, 4, 5
@@ -180,7 +183,7 @@ def run_input(ring: Ring, name: str, channels: str) -> NoReturn:
     """Capture from the device of this name ("" is the default) until it is lost."""
     import sounddevice
 
-    attempts = ATTEMPTS
+    attempts, begun = ATTEMPTS, machine_time()
     while True:
         index = find_input(name)
         stream = None
@@ -199,7 +202,7 @@ def run_input(ring: Ring, name: str, channels: str) -> NoReturn:
         if source is not None:
             watch(ring, capture_source(ring, source, channels))
         ring.wait(f'there is no sound input "{name}" now' if name else "there is no sound input", machine_time())
-        sleep(RESCAN_INPUT)
+        sleep(RESCAN_SOON if machine_time() - begun < SOON else RESCAN_INPUT)
         sounddevice._terminate()  # PortAudio only looks for devices when it starts; may hang: the parent watches
         sounddevice._initialize()
 
@@ -248,35 +251,43 @@ def run_default(ring: Ring) -> NoReturn:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """What the parent asks for on the command line; see `AudioDevice`."""
+    """List the devices, or do what the parent orders on standard input; see `child.Child`."""
     parser = argparse.ArgumentParser(prog="perform.audio.capture")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--ring", default="")
-    parser.add_argument("--what", choices=("default", "device", "file", "track"), default="default")
-    parser.add_argument("--name", default="")
-    parser.add_argument("--channels", default="")
-    parser.add_argument("--once", action="store_true")
-    parser.add_argument("--from", dest="start", type=int, default=0)
-    parser.add_argument("--was-heard", action="store_true")
     options = parser.parse_args(arguments)
     if options.list:
         sys.stdout.write(json.dumps(list_devices()))
         sys.stdout.flush()
         part()
     ring = Ring.attach(options.ring)
-    threading.Thread(target=leave_with_parent, daemon=True).start()
 
     def say(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
         words = str(error) if isinstance(error, UserError) else f"{kind.__name__}: {error}"
         leave(ring, words)
 
     sys.excepthook = say
-    if options.what == "default":
+    order = wait_for_order()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    if order.what == "default":
         run_default(ring)
-    if options.what == "device":
-        run_input(ring, options.name, options.channels)
-    path = Path(options.name) if options.what == "file" else None
-    run_file(ring, path, options.start, loop=not options.once, was_heard=options.was_heard)
+    if order.what == "device":
+        run_input(ring, order.name, order.channels)
+    path = Path(order.name) if order.what == "file" else None
+    run_file(ring, path, order.start, loop=order.loop, was_heard=order.was_heard)
+
+
+def wait_for_order() -> Order:
+    """The order, from standard input: nothing of the sound system is touched before it. Leaves with the parent."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("_sounddevice")  # what can be had of PortAudio's binding without starting it
+    line = b""
+    while not line.endswith(b"\n"):
+        more = os.read(0, 4096)
+        if not more:
+            os._exit(0)
+        line += more
+    return Order.read(line)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from perform.audio.capture import EXIT_DEFAULT_CHANGED, EXIT_OUTPUT_IS_BACK
+from perform.audio.child import Child, Order, child_environment, command, wait_for
 from perform.audio.names import check_channels, match, parse_channels
 from perform.audio.ring import Block, Kind, Reader, Ring, State
-from perform.engine.clock import machine_time, sleep
+from perform.engine.clock import machine_time
 from perform.engine.parameters import nearest
 from perform.engine.problems import Problems, UserError
 
@@ -27,8 +25,7 @@ START_LIMIT = 12.0  # seconds from the start of a child to its first block
 HANG_LIMIT = 2.0  # seconds without a block from a child that did not even notice by itself
 COLD_OUTPUT = 8.0  # the same for an output in its first seconds: it takes a few blocks, then waits for its server
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0
-
-_ROOT = Path(__file__).resolve().parents[2]
+CALM, TROUBLED = 5.0, 0.2  # seconds of sound before the next child is made ready: at the start, and after a loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ def devices(env: Mapping[str, str] | None = None, limit: float = LISTING_LIMIT) 
     """All inputs and outputs, asked for in a child process. Raises UserError if that fails or takes over `limit` s."""
     try:
         listed = subprocess.run(
-            _command("--list"), capture_output=True, timeout=limit, check=True, env=child_environment(env), text=True,
+            command("--list"), capture_output=True, timeout=limit, check=True, env=child_environment(env), text=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         rows = json.loads(listed.stdout)
@@ -101,9 +98,9 @@ def find_input(name: str, found: list[Device]) -> tuple[str, str]:
 class AudioDevice:
     """A source of sound that lives in a child process. All methods from one thread (the ear's); none of them waits.
 
-    `tend` starts the child, notices when it died or hangs by the age of its last block, and starts another: a device
-    by its name, a file from where it was. Each child gets a ring of its own, so a child that hangs in the kernel can
-    never write into the sound of the next. What goes wrong is reported as the part "sound".
+    `tend` starts the child, notices when it died or hangs by the age of its last block, and gives its work to the next
+    one, which stands ready: a device by its name, a file from where it was. What goes wrong is reported as the part
+    "sound".
     """
 
     def __init__(self, wanted: Wanted, problems: Problems, *, env: Mapping[str, str] | None = None) -> None:
@@ -111,11 +108,11 @@ class AudioDevice:
         self._wanted = wanted
         self._problems = problems
         self._env = child_environment(env)
-        self._ring: Ring | None = None
         self._reader: Reader | None = None
-        self._child: subprocess.Popen[bytes] | None = None
-        self._dying: list[subprocess.Popen[bytes]] = []
-        self._spawned = 0.0
+        self._child: Child | None = None
+        self._next: Child | None = None
+        self._dying: list[Child] = []
+        self._ordered = self._begun = 0.0
         self._next_try = 0.0
         self._retry = FIRST_RETRY
         self._well = False
@@ -131,7 +128,7 @@ class AudioDevice:
     @property
     def text(self) -> str:
         """In a few words: where the sound comes from, or that it is lost."""
-        ring = self._ring
+        ring = self.ring
         if self._well and ring is not None:
             return ring.title if ring.kind is Kind.TRACK else f"{ring.kind.name.lower()} {ring.title}"
         if self._ever or self._failures:
@@ -141,18 +138,18 @@ class AudioDevice:
     @property
     def title(self) -> str:
         """The name of the device or file that is heard; "" before the first."""
-        return self._ring.title if self._ring is not None else ""
+        return self._child.ring.title if self._child is not None else ""
 
     @property
     def is_input(self) -> bool:
         """Whether a card or another input is heard, and neither a file nor what an output plays."""
         monitor = self.title.startswith("Monitor of ") or self.title.endswith(".monitor")
-        return self._ring is not None and self._ring.kind is Kind.DEVICE and not monitor
+        return self._child is not None and self._child.ring.kind is Kind.DEVICE and not monitor
 
     @property
     def rate(self) -> int:
         """Frames a second of what `read` gives now; 0 until the first sound."""
-        return self._ring.rate if self._ring is not None else 0
+        return self._child.ring.rate if self._child is not None else 0
 
     @property
     def well(self) -> bool:
@@ -162,46 +159,55 @@ class AudioDevice:
     @property
     def overflows(self) -> int:
         """How often the card said that it lost samples, since the show began."""
-        return self._overflows_before + (self._ring.overflows if self._ring is not None else 0)
+        return self._overflows_before + (self._child.ring.overflows if self._child is not None else 0)
 
     @property
     def callback_age(self) -> float:
         """Seconds since the last block came; grows while the sound is lost. 0 before the first."""
-        last = self._ring.callback_time if self._ring is not None else 0.0
-        return max(0.0, machine_time() - (last or self._spawned)) if self._spawned else 0.0
+        last = self._child.ring.callback_time if self._child is not None else 0.0
+        return max(0.0, machine_time() - (last or self._ordered)) if self._ordered else 0.0
 
     @property
     def pid(self) -> int | None:
         """The child's process id, for tests and `perform doctor`."""
-        return self._child.pid if self._child is not None else None
+        return self._child.process.pid if self._child is not None else None
+
+    @property
+    def next_pid(self) -> int | None:
+        """That of the child that stands ready for when this one is lost, for tests."""
+        return self._next.process.pid if self._next is not None else None
 
     @property
     def ring(self) -> Ring | None:
         """The ring of the present child, for a second reader (meters, benchmarks)."""
-        return self._ring
+        return self._child.ring if self._child is not None else None
 
     # -- the work
 
     def tend(self) -> None:
         """Look after the child: call it every few milliseconds."""
-        self._dying = [child for child in self._dying if child.poll() is None]
+        self._dying = [child for child in self._dying if child.alive]
         now = machine_time()
-        child, ring = self._child, self._ring
-        if child is None or ring is None:
+        child = self._child
+        if child is None:
             if now >= self._next_try:
-                self._spawn(now)
+                self._start(now)
             return
+        ring = child.ring
         last = ring.callback_time
-        if child.poll() is not None:
-            self._lost(ring.message or f"its process ended with status {child.returncode}", child.returncode)
-        elif last and now - last > (COLD_OUTPUT if ring.heard and now - self._spawned < COLD_OUTPUT else HANG_LIMIT):
+        if not child.alive:
+            status = child.process.returncode
+            self._lost(ring.message or f"its process ended with status {status}", status)
+        elif last and now - last > (COLD_OUTPUT if ring.heard and now - self._ordered < COLD_OUTPUT else HANG_LIMIT):
             self._lost("it hangs")
-        elif not last and now - max(self._spawned, ring.heartbeat) > START_LIMIT:
+        elif not last and now - max(self._ordered, ring.heartbeat) > START_LIMIT:
             self._lost(f"it did not start within {START_LIMIT:g} s")
         elif not last and ring.state is State.WAITING:
             self._tell(ring.message)
         elif last and not self._well:
-            self._begin(ring)
+            self._begin(ring, now)
+        elif self._well and self._next is None and now - self._begun > (TROUBLED if self.restarts else CALM):
+            self._next = Child(self._env)
 
     def read(self) -> Block | None:
         """New sound, or None. Never blocks."""
@@ -209,30 +215,30 @@ class AudioDevice:
 
     def close(self) -> None:
         """End the child and free the memory, within 0.8 s."""
-        child = self._child
-        if child is not None and child.stdin is not None:
-            child.stdin.close()  # by which it parts from the sound server and goes
-            _wait([child], 0.4)
+        if self._next is not None:
+            self._end(self._next)
+            self._next = None
+        if self._child is not None:
+            self._child.leave()  # by which it parts from the sound server and goes
+            wait_for([self._child], 0.4)
         self._discard()
-        _wait(self._dying, 0.3)
+        wait_for(self._dying, 0.3)
 
-    def _spawn(self, now: float) -> None:
-        ring = Ring.create()
+    def _start(self, now: float) -> None:
+        """Give the work to the child that stands ready, or to a new one."""
+        child, self._next = self._next, None
+        if child is not None and not child.alive:
+            self._end(child)
+            child = None
+        child = child or Child(self._env)
         wanted = self._wanted
-        arguments = ["--ring", ring.handle, "--what", wanted.what, f"--name={wanted.name}", f"--from={self._position}"]
-        arguments += [f"--channels={wanted.channels}"] if wanted.channels else []
-        arguments += [] if wanted.loop else ["--once"]
-        arguments += ["--was-heard"] if self._heard else []
-        shared = (int(ring.handle),) if ring.handle.isdigit() else ()
-        self._child = subprocess.Popen(
-            _command(*arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            pass_fds=shared, env=self._env, start_new_session=True,  # Ctrl-C is for the parent
-        )  # fmt: skip
-        self._ring, self._reader = ring, Reader(ring)
-        self._spawned = now
+        child.order(Order(wanted.what, wanted.name, wanted.channels, wanted.loop, self._position, self._heard))
+        self._child, self._reader = child, Reader(child.ring)
+        self._ordered = now
 
-    def _begin(self, ring: Ring) -> None:
+    def _begin(self, ring: Ring, now: float) -> None:
         self._well = self._ever = True
+        self._begun = now
         self._failures = 0
         self._told = ""
         self._retry = FIRST_RETRY
@@ -243,7 +249,7 @@ class AudioDevice:
         self._problems.clear(PART, f"sound is here: {self.text}")
 
     def _lost(self, why: str, status: int | None = None) -> None:
-        name = self._ring.title if self._ring is not None else ""
+        name = self.title
         self._discard()
         self.restarts += 1
         if self._wanted.what == "default":  # an input that gives nothing from the start: play rather than wait
@@ -269,35 +275,16 @@ class AudioDevice:
 
     def _discard(self) -> None:
         self._well = False
-        child, ring = self._child, self._ring
-        self._child = self._ring = self._reader = None
+        child = self._child
+        self._child = self._reader = None
         if child is not None:
-            if child.poll() is None:
-                child.kill()
-                self._dying.append(child)
-            if child.stdin is not None:
-                child.stdin.close()
-        if ring is not None:
-            self._position = ring.position or self._position  # 0: it died before it played
-            self._overflows_before += ring.overflows
-            ring.close()
+            self._position = child.ring.position or self._position  # 0: it died before it played
+            self._overflows_before += child.ring.overflows
+            self._end(child)
 
-
-def _wait(children: list[subprocess.Popen[bytes]], limit: float) -> None:
-    """Until all are gone, at most `limit` seconds."""
-    end = machine_time() + limit
-    while any(child.poll() is None for child in children) and machine_time() < end:
-        sleep(0.005)
-
-
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "perform.audio.capture", *arguments]
-
-
-def child_environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """The child finds this very package wherever it is started, and numpy takes no threads it does not need."""
-    merged = dict(os.environ if env is None else env)
-    path = merged.get("PYTHONPATH", "")
-    merged["PYTHONPATH"] = f"{_ROOT}{os.pathsep}{path}" if path else str(_ROOT)
-    merged.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return merged
+    def _end(self, child: Child) -> None:
+        """Kill it and free its ring; whoever does not go at once is waited for elsewhere."""
+        if child.alive:
+            self._dying.append(child)
+        child.kill()
+        child.ring.close()

@@ -28,7 +28,7 @@ class Meters:
     """The levels of all inputs. `read` as often as you like; `close` at the end."""
 
     def __init__(self, env: Mapping[str, str] | None = None) -> None:
-        from perform.audio.device import child_environment
+        from perform.audio.child import child_environment
 
         self._child = subprocess.Popen(
             [sys.executable, "-m", "perform.audio.meters"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -72,12 +72,13 @@ def default_source() -> str:
 
 def follow_default(changed: Callable[[str], None]) -> None:
     """Call `changed` with the name of each new default input, from a thread of its own. Returns at once."""
+    threading.Thread(target=_follow, args=(changed,), daemon=True).start()
+
+
+def _follow(changed: Callable[[str], None]) -> None:
     first = default_source()
-    if first:
-        threading.Thread(target=_follow, args=(first, changed), daemon=True).start()
-
-
-def _follow(first: str, changed: Callable[[str], None]) -> None:
+    if not first:
+        return
     watcher = subprocess.Popen(
         ["pactl", "subscribe"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
         env={**os.environ, "LC_ALL": "C"},

@@ -50,7 +50,7 @@ def measure(name: str = "", env: Mapping[str, str] | None = None) -> RoundTrip:
 
     Raises UserError where that cannot be done, or where no click came back.
     """
-    from perform.audio.device import child_environment
+    from perform.audio.child import child_environment
 
     command = [sys.executable, "-m", "perform.audio.roundtrip", f"--name={name}"]
     try:

@@ -117,6 +117,38 @@ def test_a_child_that_hangs_or_dies_is_replaced(
         assert wait_gone(pid)
 
 
+def test_the_next_child_stands_ready_and_takes_over(
+    problems: Problems, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perform.audio.device.CALM", 0.0)
+    device = AudioDevice(Wanted("track"), problems, env=no_card(tmp_path))
+
+    def until(done: Callable[[], object]) -> bool:
+        end = machine_time() + PATIENCE
+        while not done() and machine_time() < end:
+            device.tend()
+            sleep(0.01)
+        return bool(done())
+
+    try:
+        assert until(lambda: device.well and device.next_pid)
+        first, second = device.pid, device.next_pid
+        assert first is not None
+        assert second is not None
+        os.kill(first, signal.SIGKILL)
+        assert until(lambda: device.pid == second and device.well), (device.pid, second, problems.current)
+        assert until(lambda: device.next_pid not in (None, second))
+        third = device.next_pid
+        assert third is not None
+        os.kill(second, signal.SIGKILL)
+        os.kill(third, signal.SIGKILL)  # so that there is none when it is needed
+        assert until(lambda: device.pid not in (None, second, third) and device.well)
+        last, spare = device.pid, device.next_pid
+    finally:
+        device.close()
+    assert all(wait_gone(pid) for pid in (first, second, third, last, spare) if pid is not None)
+
+
 @pytest.mark.sound
 def test_the_list_of_devices_and_the_words_for_a_wrong_name(
     pulse: PulseServer, clock: Clock, problems: Problems, monkeypatch: pytest.MonkeyPatch
