@@ -36,6 +36,7 @@ SETTINGS: Mapping[str, Any] = {
     "pictures": 250, "size": 64, "extractor": EXTRACTOR, "kernel": "(x.y / F + 1)^3", "lesson": 150, "steps": 600,
 }  # fmt: skip
 LESSON = 60_000  # the seed of the pictures that the classifier is taught with
+RESOLUTION = 256  # of the shipped models, and of what they were taught
 HELD_OUT = 70_000  # seeds of pictures from here on were in nobody's lessons
 
 
@@ -52,7 +53,7 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     found: dict[str, dict[str, float]] = {}
     columns: list[Tensor] = []
     for name in names:
-        real = to_signed(bank(drawing(name), count, size, HELD_OUT + seed))
+        real = drawn(name, count, size, HELD_OUT + seed)
         made = painted(io.load(models.shipped()[name]), count, size, seed)
         found[name] = {}
         for word, see in (("", judge.features), ("seeded_", features)):
@@ -75,10 +76,22 @@ def drawing(name: str) -> Scene:
     return Scenes() if name == ANCESTOR else scene(name)
 
 
+def drawn(name: str, count: int, size: int, seed: int) -> Tensor:
+    """[count, 3, size, size] of a model's own data, at the size it was taught at, averaged down as `painted` is: what
+    is drawn at `size` itself has finer lines, and both sides must come the same way.
+    """
+    whole = bank(drawing(name), count, RESOLUTION, seed)
+    return torch.cat([_smaller(to_signed(part), size) for part in torch.split(whole, 10)])
+
+
+def _smaller(pictures: Tensor, size: int) -> Tensor:
+    return torch.nn.functional.adaptive_avg_pool2d(pictures, size)
+
+
 @cache
 def teacher(names: tuple[str, ...], count: int, size: int, steps: int) -> Classifier:
     """A classifier that was taught which data set a real picture is of: `count` of each, that nobody else sees."""
-    pictures = torch.cat([to_signed(bank(drawing(name), count, size, LESSON)) for name in names])
+    pictures = torch.cat([drawn(name, count, size, LESSON) for name in names])
     labels = torch.arange(len(names)).repeat_interleave(count)
     return train_classifier(pictures, labels, steps=steps)
 
@@ -89,8 +102,9 @@ def painted(network: Generator, count: int, size: int, seed: int) -> Tensor:
     made = []
     for k in range(0, count, 10):
         z = torch.stack([seed_z(1_000_000 + 10_000 * seed + n, network.z_dim) for n in range(k, min(k + 10, count))])
-        made.append(network.synthesize(network.map(z, truncation_psi=1.0), noise_mode="const").clamp(-1, 1))
-    return torch.nn.functional.adaptive_avg_pool2d(torch.cat(made), size)
+        pictures = network.synthesize(network.map(z, truncation_psi=1.0), noise_mode="const").clamp(-1, 1)
+        made.append(_smaller(pictures, size))
+    return torch.cat(made)
 
 
 def verdict(runs: Sequence[Run]) -> tuple[Check, ...]:

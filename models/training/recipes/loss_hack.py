@@ -1,28 +1,36 @@
 """loss-hack: a generator learns to be seen through by the critic that it once learned to fool (METHODS T4).
 
-Broad, Leymarie and Grierson, "Amplifying the Uncanny" (2020): the critic is frozen, the generator's loss is negated,
+Broad, Leymarie and Grierson, "Amplifying the Uncanny" (2020): the critic is frozen, the generator's loss is turned
+round, and no picture is opened. There are two forms of it,
 
-    L = softplus(D(G(z)))                    that is, -log(1 - sigmoid(D(G(z)))): make D say "fake"
+    fake:     L = softplus(D(G(z)))          that is, -log(1 - sigmoid(D(G(z)))): make D say "fake"
+    negated:  L = -softplus(-D(G(z)))        the generator's own loss with its sign changed
 
-and no picture is opened. What the critic knew as the marks of a real picture is undone, with more certainty at every
-step: the uncanny grows to a peak, then everything collapses into one picture. So nothing is rolled back here: alarms
-are noted beside the trajectory, and the performer (or `find_peak`) chooses the moment.
+What the critic knew as the marks of a real picture is undone, with more certainty at every step. "fake" is content once
+D is sure, and comes to rest there; "negated" pulls the harder the surer D is: the uncanny grows to a peak, then all
+collapses into one picture. So nothing is rolled back here: alarms are noted beside the trajectory, and the performer
+(or `find_peak`) chooses the moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
+from models.checkpoints import Refused
 from models.generators.stylegan2 import StyleGAN2
 from models.knobs import Knob
 from models.training.method import Batch, Plan, Setting
 from models.training.networks import at_size, copy_of, fixed, groups_of, paint, set_rate
 from models.tuning.trajectory import fingerprint
 
+FORMS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "fake": F.softplus,
+    "negated": lambda logits: -F.softplus(-logits),
+}
 CHECK_EVERY = 100  # steps between two looks whether the critic is what it was
 
 
@@ -33,7 +41,9 @@ class Foiled:
 
     def __init__(self, setting: Setting, generator: StyleGAN2, critic: nn.Module) -> None:
         options = setting.options
-        self.setting = setting
+        if options["form"] not in FORMS:
+            raise Refused(f"form is {' or '.join(FORMS)}, not {options['form']!r}")
+        self.setting, self.loss = setting, FORMS[options["form"]]
         self.generator = generator.to(setting.device)
         self.critic = critic.to(setting.device).eval().requires_grad_(False)
         self.networks: dict[str, nn.Module] = {"generator": self.generator, "critic": self.critic}
@@ -57,7 +67,7 @@ class Foiled:
         def seen_through(part: slice) -> Tensor:
             logits = self.critic(paint(self.view, part.stop - part.start, rng))
             said[:] = [logits.detach()]
-            return F.softplus(logits).mean()
+            return self.loss(logits).mean()
 
         loss = self.setting.engine.descend(optimiser, self.setting.batch, seen_through, rng)
         if number % CHECK_EVERY == 0:
@@ -94,5 +104,5 @@ RECIPE = Plan(
     save_every=100,
     on_alarm="note",
     knobs=(Knob("lr", 1.0, 0.0, 8.0, "", "times the learning rate"),),
-    options={"learning_rate": 0.0005, "noise_rate": 0.02, "mapping": False},
+    options={"learning_rate": 0.0005, "noise_rate": 0.02, "mapping": False, "form": "fake"},
 )

@@ -109,7 +109,7 @@ GOOD = {
     "t1": {"spearman": 0.95, "hybrid": True, "hybrid_step": 3, "hybrid_mean": 0.5, "hybrid_median": 0.5, "exact": True,
            "judge_accuracy": 0.99},
     "t4": {"spearman": -0.95, "fall": 4.0, "critic_unchanged": True, "peak_found": True, "peak_diversity": 0.6,
-           "further": 4.0, "end_diversity": 0.1},
+           "further": 4.0, "negated_end_diversity": 0.1},
     "t2_n5": {"caught": 4, "alarms": {"collapse": ["collapse"]}, "steps_to_alarm": {"collapse": 100}, "false_alarms": 0,
               "healthy_steps": 100, "collapse_alarm": 100, "hash_back": True, "frame_back": True},
     "l2": {"margin": 0.1, "auc": {"blend_of_relatives": 0.8, "blend_of_strangers": 0.9}},
@@ -118,6 +118,7 @@ GOOD = {
 BAD = [
     ("t1", "spearman", 0.89), ("t1", "hybrid", False), ("t1", "exact", False), ("t4", "spearman", -0.89),
     ("t4", "fall", 2.9), ("t4", "critic_unchanged", False), ("t4", "peak_diversity", 0.49), ("t4", "further", 2.9),
+    ("t4", "negated_end_diversity", 0.21),
     ("t2_n5", "caught", 3), ("t2_n5", "false_alarms", 1), ("t2_n5", "collapse_alarm", 201),
     ("t2_n5", "hash_back", False), ("t2_n5", "frame_back", False), ("l2", "margin", 0.0),
     ("m8", "flagged", {"blur: collapse": 1}), ("m8", "constant_flagged", False),

@@ -22,6 +22,7 @@ from models.training import critics
 from models.training.augment import adaptive, next_p
 from models.training.discriminator import Discriminator
 from models.training.networks import at_size, copy_of, fixed, paint, taking_turns
+from models.training.recipes.loss_hack import FORMS
 from models.training.run import run
 from models.tuning.trajectory import fingerprint
 
@@ -60,6 +61,13 @@ def test_loss_hacking_lowers_the_logit_and_leaves_the_critic_as_it_was(tmp_path:
     assert not any(name.endswith((".fc0.weight", ".fc1.weight")) for name in changed), "a w means what it meant"
     ancestor = io.read_header(result.weights).card["ancestry"][-1]
     assert (ancestor["what"], ancestor["recipe"], ancestor["seed"]) == ("loss-hack", "p", 1)
+
+
+def test_the_negated_loss_pulls_on_where_the_other_rests() -> None:
+    logits = torch.tensor([-8.0], requires_grad=True)
+    pulls = {name: torch.autograd.grad(form(logits).sum(), logits)[0].item() for name, form in FORMS.items()}
+    assert pulls["negated"] > 0.99
+    assert 0 < pulls["fake"] < 0.001
 
 
 def test_at_full_size_the_whole_network_is_hacked(tmp_path: Path, kin: Path) -> None:
@@ -110,6 +118,7 @@ def test_cross_domain_takes_the_parents_critic_or_teaches_a_new_one(tmp_path: Pa
         ("loss-hack", {"parent": "nobody"}, "nobody: neither a shipped model"),
         ("loss-hack", {"resolution": 64}, "the critic judges pictures of 32, 16, 8, 4 pixels, not 64"),
         ("cross-domain", {"resolution": 64, "critic": "first-light"}, "32 pixels .* can be trained at 4, 8, 16, 32"),
+        ("loss-hack", {"options": {"form": "real"}}, "form is fake or negated, not 'real'"),
         ("loss-hack", {"data": "bloom"}, "loss-hack: opens no pictures"),
     ],
 )
@@ -215,6 +224,7 @@ sys.path[:0] = [{here!r}]
 import torch
 torch.set_num_threads(1)
 from training_tools import TINY, tiny
+from models.training.recipes.loss_hack import FORMS
 from models.training.run import run
 out = Path(sys.argv[1])
 kept = {{}}
