@@ -32,13 +32,17 @@ FARTHEST = 3.0  # p beyond this are drawn as if they were there
 
 @dataclass(frozen=True)
 class Lesson:
-    """So many `steps` at one size, in batches of `batch` out of `pictures`; `critic` weighs a critic of patches."""
+    """So many `steps` at one size, in batches of `batch` out of `pictures`; `contrast` weighs what `lesson_loss` says
+    of it, `critic` a critic of patches, and `rate` is a factor of the course's learning rate.
+    """
 
     resolution: int
     steps: int
     batch: int
     pictures: int
+    contrast: float = 0.0
     critic: float = 0.0
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,14 @@ def unfold(state: Mapping[str, Tensor], measured: Axes) -> dict[str, Tensor]:
     return out
 
 
-def lesson_loss(made: Tensor, wanted: Tensor, edge_weight: float = 1.0, scales: int = 3) -> Tensor:
+def lesson_loss(
+    made: Tensor, wanted: Tensor, edge_weight: float = 1.0, contrast_weight: float = 0.0, scales: int = 3
+) -> Tensor:
     """How far made pictures [N, 3, H, W] are from those wanted, at full size and halved `scales` - 1 times.
 
     Squared differences find the place of a shape, absolute ones do not ask for the mean of all that it might be, and
-    the steps from pixel to pixel (at all but the smallest size) are what soft pictures lack.
+    the steps from pixel to pixel (at all but the smallest size) are what soft pictures lack. `contrast_weight` asks
+    for as much contrast around each place as there should be, also where the network cannot say just where.
     """
     total = made.new_zeros([])
     for k in range(scales):
@@ -126,5 +133,16 @@ def lesson_loss(made: Tensor, wanted: Tensor, edge_weight: float = 1.0, scales: 
         if k < scales - 1:
             steps = difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
             total = total + edge_weight * steps
+            if contrast_weight:
+                total = total + contrast_weight * (contrast(made) - contrast(wanted)).abs().mean()
         made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
     return total
+
+
+def contrast(pictures: Tensor, window: int = 8) -> Tensor:
+    """[N, 3, H, W] -> [N, 6, h, w]: how large the steps down and across are in the root mean square of each window,
+    windows half overlapping.
+    """
+    down, across = pictures.diff(dim=2)[..., :-1], pictures.diff(dim=3)[..., :-1, :]
+    energy = F.avg_pool2d(torch.cat([down, across], dim=1).square(), window, window // 2)
+    return (energy + 1e-4).sqrt()

@@ -146,13 +146,13 @@ def step(state: State, bank: Bank, course: Course, bf16: bool = False) -> dict[s
     """
     lesson = course.lessons[state.lesson]
     fall = 0.5 * (1 + math.cos(math.pi * state.step / lesson.steps))
-    rate = course.learning_rate * min(1.0, (state.step + 1) / 20) * (0.15 + 0.85 * fall)
+    rate = course.learning_rate * lesson.rate * min(1.0, (state.step + 1) / 20) * (0.15 + 0.85 * fall)
     for group in state.g_optimiser.param_groups:
         group["lr"] = rate * group["share"]
     index = torch.randint(len(bank.pictures), [lesson.batch], generator=state.rng)
     wanted = data.to_signed(bank.pictures[index])
     made = show(state.generator, bank.p[index], rng=state.rng)
-    loss = lesson_loss(made, wanted, course.edge_weight)
+    loss = lesson_loss(made, wanted, course.edge_weight, lesson.contrast)
     losses = {"away": float(loss.detach())}
     if lesson.critic:
         praise = _criticise(state, course, made, wanted, losses, bf16)

@@ -152,6 +152,16 @@ def test_the_loss_is_zero_only_there_and_sees_what_is_soft() -> None:
     assert maths.lesson_loss(soft, x, 1.0) > maths.lesson_loss(soft, x, 0.0) > 0
 
 
+def test_contrast_asks_for_its_amount_and_not_for_its_place() -> None:
+    x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(5)) * 2 - 1
+    moved, soft = x.roll(1, 3), F.avg_pool2d(x, 3, 1, 1)
+    assert maths.contrast(x).shape == (2, 6, 6, 6)
+    assert (maths.contrast(moved) - maths.contrast(x)).abs().mean() < 0.1
+    assert (maths.contrast(soft) - maths.contrast(x)).abs().mean() > 0.5
+    assert maths.lesson_loss(x, x, contrast_weight=4.0) == 0
+    assert maths.lesson_loss(soft, x, contrast_weight=4.0) > maths.lesson_loss(soft, x) + 1
+
+
 def test_what_is_not_full_size_is_not_finished(parent: teaching.Parent) -> None:
     with pytest.raises(ValueError, match="only reached 16x16"):
         teaching.finished(TINY, teaching.begin(TINY, parent))
