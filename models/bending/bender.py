@@ -9,7 +9,7 @@
 whose transform stands at its neutral values, is left out of the frame altogether, so home is the unbent network bit
 for bit and costs nothing. The taps themselves read 0-d views of the vector on the device.
 
-What a slot makes is finite for finite maps, and never larger than `LIMIT`; NaN becomes 0.
+What the slots of a layer make is finite, and never larger than `LIMIT`; NaN becomes 0.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Bender:
             self._runs.append(_Run(part, start, numbers, clusters, steady))
         order = [layer for layer in generator.layers if any(run.part.slot.layer == layer for run in self._runs)]
         self.cuts: tuple[str, ...] = tuple(order)
-        self._chains = {layer: _Chain() for layer in order}
+        self._chains = {layer: _Chain(steady) for layer in order}
         self._active: dict[str, LayerTap] = {}
 
     @property
@@ -171,16 +171,21 @@ def _bounded(x: Tensor) -> Tensor:
 
 
 class _Chain:
-    """The slots of one layer that are on in this frame, in order."""
+    """The slots of one layer that are on in this frame, in order.
 
-    def __init__(self) -> None:
+    They are bounded together, at the end: a pass over the map costs as much as a bend, and no slot makes a bounded map
+    so large that the next ones could leave the finite numbers.
+    """
+
+    def __init__(self, steady: bool) -> None:
         self.runs: list[_Run] = []
+        self._steady = steady
 
     def __call__(self, x: Tensor) -> Tensor:
         made = x
         for run in self.runs:
             made = run(made, owned=made is not x)
-        return made
+        return made if self._steady or made is x else _bounded(made)
 
 
 class _Run:
@@ -261,7 +266,7 @@ class _Run:
         apply, arguments = self.part.transform.apply, self._arguments
         if not self._remembers:
             made = apply(x, **arguments)
-            return _bounded(made)
+            return _bounded(made) if self._steady else made
         if self.memory is None or self.memory.shape != x.shape or self.memory.dtype != x.dtype:
             self.memory = x.clone()
         made = _bounded(apply(x, memory=self.memory, **arguments))

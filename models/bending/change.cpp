@@ -1,7 +1,8 @@
 // Numbers changed one by one, in one pass each.
 //
-// `reshape`: by a curve, about their mean, by a number for each channel or pixel, or by a second map.
+// `reshape`: by a curve, about their mean, by waves over the picture, by their neighbours' numbers, or by a second map.
 // `bound`:   what is no number becomes 0, what is larger than a limit the limit.
+// `turns`:   cosines and sines.
 //
 // What a job is, field by field, is in native.py, too.
 
@@ -22,7 +23,7 @@ struct Shape {
     const void* other;  // a second map
 };
 
-enum { GATE, FOLD, STEP, ABOUT, PLANE, MIX };
+enum { GATE, FOLD, STEP, ABOUT, WAVES, MIX, WIRES };
 constexpr int PARTS = 8;  // of a map's rows, that sums do not hang on the number of threads
 
 inline Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
@@ -32,6 +33,20 @@ inline Floats all(float v) { return v - Floats{}; }
 inline Floats rounded(Floats v) {
     for (int k = 0; k < LANES; ++k) v[k] = std::nearbyint(v[k]);
     return v;
+}
+
+// Cosine and sine of x, |x| < 1000, to a few units in the last place: quarter turns are taken away in three parts
+// (Cody and Waite), and what is left goes through the polynomials of the Cephes library's single precision.
+inline void turn(float x, float* cosine, float* sine) {
+    const float quarters = std::nearbyint(x * 0.63661977236758134f);
+    const float r = ((x - quarters * 1.5703125f) - quarters * 4.837512969970703125e-4f) - quarters * 7.54978995489e-8f;
+    const float z = r * r;
+    const float s = r + r * z * (-1.6666654611e-1f + z * (8.3321608736e-3f - z * 1.9515295891e-4f));
+    const float c = 1 - 0.5f * z + z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
+    const int32_t quarter = int32_t(quarters);
+    const float from = quarter & 1 ? s : c, to = quarter & 1 ? c : s;
+    *cosine = (quarter + 1) & 2 ? -from : from;
+    *sine = quarter & 2 ? -to : to;
 }
 
 // The next LANES numbers, or as many as are left.
@@ -79,6 +94,38 @@ std::vector<float> about(const Map& map, float a) {
     return each;
 }
 
+// Each channel from the one `first` wires on, mixed with the next by `share`. Vectors of channels are put together from
+// two each: a pixel's few bytes copied side by side would wait for their own writing.
+template <class T>
+void rewire(const T* in, T* out, int64_t width, int64_t c, int64_t first, float share) {
+    if (c % LANES) {
+        for (int64_t i = 0; i < width * c; ++i) {
+            const int64_t pixel = i / c * c, one = pixel + (i - pixel + first) % c, two = pixel + (i - pixel + first + 1) % c;
+            if (share == 0) out[i] = in[one];  // as it is, what is no number too
+            else narrow(wide(in[one]) * (1 - share) + wide(in[two]) * share, out + i);
+        }
+        return;
+    }
+    const int64_t vectors = c / LANES, before = first / LANES;
+    Bits from, beside;
+    for (int k = 0; k < LANES; ++k) from[k] = uint32_t(first % LANES) + k, beside[k] = from[k] + 1;
+    for (int64_t k = 0; k < vectors; ++k) {
+        const int64_t a = (k + before) % vectors * LANES, b = (k + before + 1) % vectors * LANES,
+                      last = (k + before + 2) % vectors * LANES;
+        for (int64_t i = 0; i < width; ++i) {
+            const T* pixel = in + i * c;
+            const Floats near = take(pixel + a), far = take(pixel + b);
+            Floats v = __builtin_shuffle(near, far, from);
+            if (share != 0) {
+                Floats w = __builtin_shuffle(near, far, beside);
+                if (beside[LANES - 1] == 2 * LANES) w[LANES - 1] = wide(pixel[last]);
+                v = v * (1 - share) + w * share;
+            }
+            give(v, out + i * c + k * LANES);
+        }
+    }
+}
+
 template <class T>
 void shape(const Shape& job) {
     const int64_t h = job.map.height, w = job.map.width, c = job.map.channels, line = w * c;
@@ -88,13 +135,14 @@ void shape(const Shape& job) {
     const Floats low = all(-a), high = all(a), none = {};
     std::vector<float> own;
     if (job.kind == ABOUT) own = about<T>(job.map, a);
+    std::vector<float> sine(static_cast<size_t>(w)), cosine(static_cast<size_t>(w));  // of the waves, for each column
+    if (job.kind == WAVES)
+        for (int64_t i = 0; i < w; ++i) turn(float(i) * a + job.numbers[0], &cosine[size_t(i)], &sine[size_t(i)]);
 #pragma omp parallel for schedule(static) num_threads(int(job.map.threads))
     for (int64_t row = 0; row < job.map.count * h; ++row) {
         const T *in = x + row * line, *second = other + row * line;
         T* out = y + row * line;
-        const float* each = job.kind == ABOUT   ? own.data() + row / h * line
-                            : job.kind == PLANE ? job.numbers + row % h * w
-                                                : job.numbers;
+        const float* each = job.kind == ABOUT ? own.data() + row / h * line : job.numbers;
         if (job.kind == GATE)
             run(in, out, line, [=](Floats v, int64_t) { return v - smaller(larger(v, low), high); });
         else if (job.kind == FOLD)
@@ -108,9 +156,23 @@ void shape(const Shape& job) {
                 const Floats share = next(each + k, line - k), end = next(second + k, line - k), way = end - v;
                 return share < 0.5f ? v + share * way : end - way * (1 - share);
             });
-        else
-            for (int64_t i = 0; i < w; ++i)
-                run(in + i * c, out + i * c, c, [=](Floats v, int64_t) { return v + each[i]; });
+        else if (job.kind == WIRES)
+            rewire(in, out, w, c, int64_t(a), job.b);
+        else {
+            std::vector<float> wave(static_cast<size_t>(w));
+            float down_cosine, down_sine;
+            turn(float(row % h) * job.b, &down_cosine, &down_sine);
+            down_cosine *= job.numbers[1], down_sine *= job.numbers[1];
+            for (size_t i = 0; i < size_t(w); ++i) wave[i] = sine[i] * down_cosine + cosine[i] * down_sine;
+            const float* height = wave.data();
+            if (c == LANES)
+                for (int64_t i = 0; i < w; ++i) give(take(in + i * LANES) + height[i], out + i * LANES);
+            else
+                for (int64_t i = 0; i < w; ++i) {
+                    const float here = height[i];
+                    run(in + i * c, out + i * c, c, [=](Floats v, int64_t) { return v + here; });
+                }
+        }
     }
 }
 
@@ -127,6 +189,11 @@ void keep(Whole* bits, int64_t count, Whole limit, Whole infinite, int threads) 
 }  // namespace
 
 extern "C" {
+
+void turns(const float* x, float* cosine, float* sine, int64_t count, int64_t threads) {
+#pragma omp parallel for simd schedule(static) num_threads(int(threads))
+    for (int64_t i = 0; i < count; ++i) turn(x[i], cosine + i, sine + i);
+}
 
 void reshape(const Shape* job) {
     if (job->map.half) shape<uint16_t>(*job);

@@ -1,4 +1,4 @@
-"""Numbers changed one by one, by a number for each channel or for each pixel.
+"""Numbers changed one by one, by a number for each channel, by waves or by their neighbours.
 
 On a processor torch spreads a [C, 1, 1] or an [H, W] over a channels-last map twenty times slower than it adds two
 maps; so there it is machine code, where there is any.
@@ -39,10 +39,23 @@ def spread_about_mean(x: Tensor, factor: Scalar) -> Tensor:
     return x * factor + x.mean((2, 3), keepdim=True) * (1 - factor) if made is None else made
 
 
-def with_plane(x: Tensor, plane: Tensor) -> Tensor:
-    """x with `plane` [H, W] added to every map."""
-    made = native.reshape(x, "plane", numbers=plane.expand(x.shape[2:]))
-    return x + plane.to(x.dtype) if made is None else made
+def with_waves(x: Tensor, across: Scalar, down: Scalar, phase: Scalar, depth: Scalar) -> Tensor:
+    """x with `depth` times the sine of `across` * column + `down` * row + `phase` (radians) added to every map."""
+    if (made := native.reshape(x, "waves", across, down, numbers=(phase, depth))) is not None:
+        return made
+    columns, rows = (torch.arange(size, dtype=torch.float32, device=x.device) for size in (x.shape[3], x.shape[2]))
+    one, two = columns * across + phase, rows * down
+    plane = torch.outer(two.cos(), one.sin()) + torch.outer(two.sin(), one.cos())  # from few sines
+    return x + (plane * depth).to(x.dtype)
+
+
+def rewired(x: Tensor, steps: Tensor) -> Tensor:
+    """Each channel from the one `steps` on, in a circle; between two it is a mixture of both."""
+    count, whole = x.shape[1], steps.floor()
+    if (made := native.reshape(x, "wires", whole % count, steps - whole)) is not None:
+        return made
+    first = torch.arange(count, device=x.device) + whole.long()
+    return torch.lerp(x[:, first % count], x[:, (first + 1) % count], (steps - whole).to(x.dtype))
 
 
 def mixed(x: Tensor, made: Tensor, shares: Tensor) -> Tensor:

@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
+
 namespace {
 
 struct Map {
@@ -49,8 +53,12 @@ inline Floats take(const uint16_t* from) {
 
 inline void give(const Floats& v, float* to) { std::memcpy(to, &v, sizeof v); }
 inline void give(const Floats& v, uint16_t* to) {
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+    const auto made = _mm256_cvtneps_pbh((__m256)v);  // one instruction for the same rounding
+#else
     const Bits bits = reinterpret_cast<Bits>(v);
     const Halves made = __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
+#endif
     std::memcpy(to, &made, sizeof made);
 }
 

@@ -28,10 +28,12 @@ SOURCES = {
     "extremum": "spread.cpp",
     "reshape": "change.cpp",
     "bound": "change.cpp",
+    "turns": "change.cpp",
 }
+TAKES = {"bound": [ctypes.c_void_p, ctypes.c_float], "turns": [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2}
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
 RADII = 9
-KINDS = ("gate", "fold", "step", "about", "plane", "mix")
+KINDS = ("gate", "fold", "step", "about", "waves", "mix", "wires")
 
 
 class Map(ctypes.Structure):
@@ -84,13 +86,14 @@ class Shape(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Library:
-    """The compiled functions; each takes the address of its job."""
+    """The compiled functions; each takes the address of its job, but for the last."""
 
     resample: Callable[[int], None]
     average_bins: Callable[[int], None]
     extremum: Callable[[int], None]
     reshape: Callable[[int], None]
     bound: Callable[[int, float], None]
+    turns: Callable[[int, int, int, int, int], None]
 
 
 class Kernels:
@@ -115,7 +118,7 @@ class Kernels:
 
 def _function(file: str, name: str) -> Any:
     function = getattr(loaded(Path(__file__).with_name(file), name), name)
-    function.argtypes = [ctypes.c_void_p, ctypes.c_float] if name == "bound" else [ctypes.c_void_p]
+    function.argtypes = TAKES.get(name, [ctypes.c_void_p])
     function.restype = None
     return function
 
@@ -179,24 +182,24 @@ def reshape(
     kind: str,
     a: Tensor | float = 0.0,
     b: Tensor | float = 0.0,
-    numbers: Tensor | None = None,
+    numbers: Tensor | Sequence[Tensor | float] | None = None,
     other: Tensor | None = None,
 ) -> Tensor | None:
     """A map with its numbers changed one by one; None where that cannot be.
 
     "gate": x less a, towards 0; "fold": what lies above a is taken down b times; "step": rounded to multiples of a;
-    "about": a times as far from each map's mean; "plane": x + `numbers` [H, W]; "mix": `numbers` [C] of `other` in each
-    channel.
+    "about": a times as far from each map's mean; "waves": the sine of a * column + b * row + `numbers[0]`, times
+    `numbers[1]`, is added; "mix": `numbers` [C] of `other` in each channel; "wires": each channel from the one a whole
+    number on, mixed with the next by b.
     """
     if KERNELS.library is None or not _able(x):
         return None
     x = x.contiguous(memory_format=torch.channels_last)
     made = _empty(x, x.shape[2], x.shape[3])
-    if numbers is not None:
-        numbers = numbers.float()
-        if kind != "plane":  # one for each number of a row
-            numbers = numbers.reshape(-1, 1, x.shape[1]).expand(-1, x.shape[3], -1)
-        numbers = numbers.contiguous()
+    if isinstance(numbers, Tensor):
+        numbers = numbers.float().reshape(-1, 1, x.shape[1]).expand(-1, x.shape[3], -1).contiguous()  # of a whole row
+    elif numbers is not None:
+        numbers = torch.tensor([float(number) for number in numbers])
     if other is not None:
         other = other.to(x.dtype).contiguous(memory_format=torch.channels_last)
     pointers = [0 if given is None else given.data_ptr() for given in (numbers, other)]
@@ -214,6 +217,17 @@ def bound(x: Tensor, limit: float) -> bool:
     job = _map(x, x)
     KERNELS.library.bound(ctypes.addressof(job), float(torch.tensor(limit, dtype=x.dtype)))
     return True
+
+
+def turns(angle: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The cosines and the sines of angles below 1000 radians; None where that cannot be done here."""
+    if KERNELS.library is None or angle.dtype != torch.float32 or not _able(angle):
+        return None
+    angle = angle.contiguous()
+    cosine, sine = torch.empty_like(angle), torch.empty_like(angle)
+    pointers = angle.data_ptr(), cosine.data_ptr(), sine.data_ptr()
+    KERNELS.library.turns(*pointers, angle.numel(), torch.get_num_threads())
+    return cosine, sine
 
 
 def _able(x: Tensor) -> bool:

@@ -50,6 +50,11 @@ def polar(x: Tensor) -> tuple[tuple[float, float], Tensor, Tensor]:
     return _polar(x.shape[2], x.shape[3], x.device)
 
 
+def turns(angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, both new."""
+    return native.turns(angle) or (angle.cos(), angle.sin())
+
+
 def outside(edge: float) -> dict[str, str]:
     """The argument `border` of `resample` for an edge that the host knows."""
     return {"border": "nothing" if edge == 0 else "mirror" if edge == 1 else "mixed"}

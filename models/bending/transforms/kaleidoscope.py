@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, polar, resample, scalar
+from models.bending.warp import pixels, polar, resample, scalar, turns
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -27,7 +27,8 @@ def kaleidoscope(
     sector = (2 * math.pi) / count.clamp(min=1)
     angle = torch.remainder(direction - start, sector)
     angle = torch.minimum(angle, sector - angle).add_(start)  # [H, W]
-    px, py = angle.cos().mul_(distance).add_(cx), angle.sin_().mul_(distance).add_(cy)
+    cosine, sine = turns(angle)
+    px, py = cosine.mul_(distance).add_(cx), sine.mul_(distance).add_(cy)
     if not mirrored:
         px, py = torch.where(count < 1, columns, px), torch.where(count < 1, rows, py)
     return resample(x, px, py, 1.0, "mirror")

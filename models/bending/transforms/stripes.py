@@ -6,8 +6,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from models.bending.layout import with_plane
-from models.bending.warp import pixels, scalar
+from models.bending.layout import with_waves
+from models.bending.warp import scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -24,10 +24,7 @@ def stripes(
     margin: float = 0.0,
 ) -> Tensor:
     """Add stripes to the maps."""
-    columns, rows = pixels(x)
     width, height = x.shape[3] - 2 * margin, x.shape[2] - 2 * margin
     turn, cycles = torch.deg2rad(scalar(angle, x)), scalar(waves, x) * (2 * math.pi)
-    across = (columns - margin) * (turn.cos() * cycles / width) + phase * (2 * math.pi)  # [1, W]
-    down = (rows - margin) * (turn.sin() * cycles / height)  # [H, 1]
-    plane = across.sin() * down.cos() + across.cos() * down.sin()  # sin(across + down), from few sines
-    return with_plane(x, plane.mul_(depth))
+    across, down = turn.cos() * cycles / width, turn.sin() * cycles / height
+    return with_waves(x, across, down, scalar(phase, x) * (2 * math.pi) - (across + down) * margin, depth)

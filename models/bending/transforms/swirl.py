@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, polar, resample, scalar
+from models.bending.warp import outside, pixels, polar, resample, scalar, turns
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -27,7 +27,7 @@ def swirl(
     across, down = columns - cx, rows - cy
     fade = (distance / (scalar(reach, x) * (min(x.shape[2:]) / 2 - margin))).neg_().add_(1).clamp_(0, 1)
     angle = fade.square_().mul_(torch.deg2rad(scalar(turn, x)))  # [H, W]
-    cosine, sine = angle.cos(), angle.sin_()
+    cosine, sine = turns(angle)
     px = torch.mul(cosine, across).addcmul_(sine, down, value=-1).add_(cx)
     py = torch.mul(sine, across).addcmul_(cosine, down).add_(cy)
     return resample(x, px, py, edge, border)

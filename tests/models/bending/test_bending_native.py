@@ -13,6 +13,9 @@ from models.bending import native
 from models.bending.bender import LIMIT
 from models.bending.transforms import Transform, transforms
 
+# Places are rounded to 1/4096 pixel: blurring by machine code makes use of that, and what lies just between two of them
+# goes to either, by the last bit of a sine (1/4096 of the largest step from pixel to pixel, along both axes).
+ROUNDED = {"blur": 5e-4, "swirl": 2e-3, "kaleidoscope": 2e-3}
 SHAPES = ((1, 8, 17, 24), (2, 3, 12, 9), (1, 32, 4, 4), (2, 5, 7, 1), (1, 100, 1, 6))
 
 
@@ -45,8 +48,7 @@ def test_machine_code_is_torch(transform: Transform, monkeypatch: pytest.MonkeyP
             values |= {name: float(rng.choice([0, 1, 0.4])) for name in values if name == "edge"}
             values |= {name: float(rng.choice([1, 2.5, 5])) for name in values if name == "radius"}
             ours, torchs = both(transform, x, values, monkeypatch)
-            # Places are rounded to 1/4096 pixel, of which blurring by machine code makes use.
-            assert torch.allclose(ours, torchs, atol=5e-4 if transform.name == "blur" else 1e-4), values
+            assert torch.allclose(ours, torchs, atol=ROUNDED.get(transform.name, 1e-4)), values
             half, torchs_half = both(transform, x.bfloat16(), values, monkeypatch)
             assert half.dtype == torch.bfloat16
             # Torch divides by a step in bfloat16, so that what lies near the middle may go to the other side there.
@@ -64,6 +66,19 @@ def test_what_is_no_number_or_too_large_is_bounded(dtype: torch.dtype) -> None:
     want = x.clone().nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
     assert native.bound(x, LIMIT)
     assert torch.equal(x, want)
+
+
+def test_cosines_and_sines_are_right_to_the_last_places() -> None:
+    angle = torch.linspace(-900, 900, 100_001)
+    made = native.turns(angle)
+    assert made is not None
+    exact = angle.double()
+    for ours, wanted in zip(made, (exact.cos(), exact.sin()), strict=True):
+        assert (ours - wanted).abs().max() < 2e-6
+    assert torch.equal(made[0][50_000], torch.tensor(1.0))
+    few = native.turns(angle[49_000:51_001].view(3, 667))  # -18 to 18, which is what a swirl has
+    assert few is not None
+    assert (few[1].double() - exact[49_000:51_001].view(3, 667).sin()).abs().max() < 2e-7
 
 
 def test_what_it_does_not_know_is_left_to_torch() -> None:
