@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perform.audio.beat.front import Front
 from perform.audio.beat.tracker import Tracker
+from perform.audio.beat.weights import weights
 from perform.audio.levels import Follower
 from perform.audio.spectrum import Hop
 
 Floats = NDArray[np.float32]
 
-WEIGHTS = Path(__file__).parent / "beat" / "ear.npz"
 BASS, MORE = 150.0, 0.4  # hertz below which what is new counts more, and how much more
 FADE = 4.0  # seconds over which the strongest beat of late is forgotten
+OFTEN, TIMES, PACE = 0.8, 2.5, 0.15  # the floor of a band's rise: its percentile, how much of it, change a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,11 @@ class Tempo:
     def __init__(self, hop: Hop) -> None:
         """Raises OSError where the file with the weights is missing."""
         self._front = Front(hop)
-        self._tracker = Tracker(_weights(), self._front.centres, hop.dt)
+        self._tracker = Tracker(weights(), self._front.centres, hop.dt)
         low = hop.centres < BASS
         self._weights = np.asarray(1.0 / len(low) + MORE * low / max(low.sum(), 1), np.float32)
+        self._floor = np.zeros(len(hop.centres), np.float32)
+        self._up, self._down = np.float32(OFTEN * PACE * hop.dt), np.float32((1.0 - OFTEN) * PACE * hop.dt)
         self._top = 0.05
         self._sink = math.exp(-hop.dt / FADE)
         self._sound = Follower(0.1, 8.0, hop.dt)
@@ -64,15 +65,17 @@ class Tempo:
         return Beat(60.0 / tracker.period, phase, (count + phase) / 4, struck, confidence, count)
 
     def _novelty(self, hop: Hop) -> float:
-        """How much is new in this hop, against the strongest of late."""
+        """How much is new in this hop, against the strongest of late.
+
+        Noise makes every band rise a little all the time, music only now and then: what a band's rise stays below in
+        four hops of five is taken off it (a running percentile, by steps up and down whose sizes are as one to four).
+        """
         if hop.silent:
             return 0.0
-        rise = float(np.dot(hop.rise, self._weights))
+        floor = self._floor
+        new = np.maximum(hop.rise - np.float32(TIMES) * floor, 0.0)
+        floor += np.where(hop.rise > floor, self._up, -self._down)
+        np.maximum(floor, 0.0, out=floor)
+        rise = float(np.dot(new, self._weights))
         self._top = max(self._top * self._sink, rise, 0.05)
         return rise / self._top
-
-
-@cache
-def _weights() -> dict[str, Floats]:
-    with np.load(WEIGHTS) as file:
-        return {key: np.asarray(file[key], np.float32) for key in file.files}

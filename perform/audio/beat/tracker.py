@@ -17,6 +17,7 @@ from perform.audio.beat.bars import TURNS, Bars
 from perform.audio.beat.front import BANDS
 from perform.audio.beat.periods import TEMPI, Periods
 from perform.audio.beat.pointer import STEP, Pointer
+from perform.audio.beat.weights import under
 from perform.audio.levels import Follower
 
 Floats = NDArray[np.float32]
@@ -41,8 +42,8 @@ class Tracker:
         """`weights` of both perceptrons, as "tempi." and "bars."; `centres` of the mel bands (hertz); `dt` a hop."""
         self._dt, self._frame = dt, STEP * dt
         self._pointer = Pointer(dt)
-        self._periods = Periods(_under("tempi.", weights), centres, self._frame)
-        self._bars = Bars(_under("bars.", weights), centres)
+        self._periods = Periods(under("tempi.", weights), centres, self._frame)
+        self._bars = Bars(under("bars.", weights), centres)
         place = np.log2(self._pointer.bpm / TEMPI[0]) / np.log2(TEMPI[1] / TEMPI[0]) - 0.5
         self._classes = np.clip(place, 0.0, len(TEMPI) - 2.0)
         self._bar = Bar()
@@ -148,9 +149,3 @@ class Tracker:
         if not far:
             self.period += (period - self.period) * (1.0 - math.exp(-step / TURN)) * weight
         self._phase += error * (1.0 - math.exp(-step / PULL)) * weight
-
-
-def _under(prefix: str, weights: Mapping[str, Any]) -> dict[str, Floats]:
-    return {
-        key[len(prefix) :]: np.asarray(value, np.float32) for key, value in weights.items() if key.startswith(prefix)
-    }

@@ -1,48 +1,75 @@
-"""Kick, snare and hat by where in the spectrum something strikes hard. Cheap; a trained ear is another matter."""
+"""Kick, snare and hat: what strikes in bass, middle or top, told apart by a small perceptron of our own."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from perform.audio.beat.weights import under, weights
 from perform.audio.features import Signal
-from perform.audio.levels import Striker
-from perform.audio.spectrum import BANDS, LAG, Hop
+from perform.audio.spectrum import Hop
+from perform.audio.strokes import Strokes
 
 SIGNALS = (
-    Signal(
-        "audio.kick", "A pulse where the bass strikes hard (below 130 Hz): the kick, at times a bass note.", decay=0.2
-    ),
-    Signal("audio.snare", "A pulse where the upper middle strikes hard (2 to 6 kHz): snare and clap.", decay=0.15),
-    Signal(
-        "audio.hat", "A pulse where the top strikes (above 9 kHz): hats, shakers, and the edge of a snare.", decay=0.08
-    ),
+    Signal("audio.kick", "A pulse where a kick strikes, at times a bass note: 1 for the hardest of late.", decay=0.2),
+    Signal("audio.snare", "A pulse where a snare or a clap strikes: 1 for the hardest of late.", decay=0.15),
+    Signal("audio.hat", "A pulse where a hat or a shaker strikes: 1 for the hardest of late.", decay=0.08),
 )
 
-_BANDS = ((20.0, 130.0), (2000.0, 6000.0), (9000.0, 16000.0))
-_SHARE_AND_REST = ((0.48, 0.12), (0.65, 0.12), (0.3, 0.06))
+_CHANCE = (0.25, 0.25, 0.4)  # from which it is taken for the drum
+_REST = (0.1, 0.1, 0.05)  # seconds between two of one drum
+FAINTER, SLOPE = 0.5, 2.0  # e-folds by which a stroke may be fainter than usual; log odds for each one beyond
+BELIEVED, SLOW = 0.3, 0.1  # from which chance a stroke counts for what is usual, and the share of a certain one
+
+
+class Drum:
+    """What is usual for one drum in this music: how loud its strokes are.
+
+    The top of a kick or of a snare looks like a faint hat. What is a hat here is known after a few: strokes that were
+    believed make up a running mean of their level, each by how much it was believed, and one that is much fainter
+    than that is believed less. So music of soft hats and music of loud ones set their own thresholds.
+    """
+
+    def __init__(self, chance: float) -> None:
+        self._least = math.log(chance / (1.0 - chance))
+        self._usual = 0.0
+        self._heard = 0.0
+
+    def step(self, odds: float, level: float) -> bool:
+        """Whether a stroke is this drum: its log odds by what it looks like, its level as a natural logarithm."""
+        if self._heard > 1.0:
+            odds += SLOPE * min(0.0, level - self._usual + FAINTER)
+        believed = 1.0 / (1.0 + math.exp(-max(min(odds, 30.0), -30.0)))
+        if believed > BELIEVED:
+            self._heard += believed
+            self._usual += (level - self._usual) * max(believed / self._heard, SLOW * believed)
+        return odds > self._least
 
 
 class Feature:
-    """The rise of amplitude in the mel bands of each drum since `LAG` hops ago, against the strongest of late.
-
-    In amplitude and not in decibels, other than the onsets: a drum is the loudest thing in its band.
-    """
+    """Strokes (`perform.audio.strokes`) read by the perceptron, one hop after they began."""
 
     def __init__(self, hop: Hop) -> None:
-        masks = [(hop.centres >= low) & (hop.centres < high) for low, high in _BANDS]
-        self._masks = np.asarray(masks, np.float32)  # [3, bands]
-        self._past = np.zeros((LAG + 1, BANDS), np.float32)
-        self._rise = np.zeros(BANDS, np.float32)
-        self._index = 0
-        self._strikers = [
-            Striker(hop.dt, spread=1.5, least=1e-5, rest=rest, share=share, fall=4.0) for share, rest in _SHARE_AND_REST
-        ]
+        self._strokes = Strokes(hop.centres, hop.dt)
+        own = under("drums.", weights())
+        self._layers = [(own[f"{layer}.weight"], own[f"{layer}.bias"]) for layer in ("0", "2", "4")]
+        self._drums = [Drum(chance) for chance in _CHANCE]
+        self._rest = [round(rest / hop.dt) for rest in _REST]
+        self._wait = [0, 0, 0]
 
     def hear(self, hop: Hop) -> tuple[float, ...]:
-        self._index = (self._index + 1) % (LAG + 1)
-        now, then = self._past[self._index], self._past[(self._index + 1) % (LAG + 1)]
-        np.sqrt(hop.mel, out=now)
-        np.subtract(now, then, out=self._rise)
-        np.maximum(self._rise, 0.0, out=self._rise)
-        rises = (self._masks @ self._rise).tolist()
-        return tuple([striker.step(rise) for striker, rise in zip(self._strikers, rises, strict=True)])
+        for place in range(3):
+            self._wait[place] -= 1
+        stroke = self._strokes.step(hop.mel)
+        if stroke is None:
+            return 0.0, 0.0, 0.0
+        odds = stroke.seen
+        for number, (weight, bias) in enumerate(self._layers):
+            odds = weight @ (np.maximum(odds, 0.0) if number else odds) + bias
+        out = [0.0, 0.0, 0.0]
+        for place, (drum, odd) in enumerate(zip(self._drums, odds.tolist(), strict=True)):
+            if drum.step(odd, stroke.level[place]) and self._wait[place] <= 0:
+                self._wait[place] = self._rest[place]
+                out[place] = min(1.0, max(0.3, stroke.strength[place]))
+        return tuple(out)

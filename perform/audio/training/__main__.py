@@ -1,7 +1,7 @@
 """The recipe: `python -m perform.audio.training {prepare,learn,pack,held} FOLDER`.
 
-`prepare` renders the material (half an hour of one core, to be stopped at will), `learn` learns both perceptrons (ten
-minutes), `pack` writes their weights into the program, `held` renders the annotated set that judges them.
+`prepare` renders the material (half an hour of one core, to be stopped at will), `learn` learns three perceptrons (a
+quarter of an hour), `pack` writes their weights into the program, `held` renders the annotated set that judges them.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ def main() -> None:
             shards(folder / "shards", SHARDS)
         case "learn":
             from perform.audio.training.barlines import learn_bars
+            from perform.audio.training.hits import learn_drums
             from perform.audio.training.tempi import learn_tempi
 
+            learn_drums(folder / "shards", folder / "drums.npz")
             learn_tempi(folder / "shards", folder / "tempi.npz")
             learn_bars(folder / "shards", folder / "bars.npz")
         case "pack":
-            from perform.audio.tempo import WEIGHTS
+            from perform.audio.beat.weights import WEIGHTS
             from perform.audio.training.pack import pack
 
-            pack([folder / "tempi.npz", folder / "bars.npz"], WEIGHTS)
+            pack([folder / f"{name}.npz" for name in ("tempi", "bars", "drums")], WEIGHTS)
         case "held":
             from perform.audio.training.held import write_held
 

@@ -52,9 +52,10 @@ def _material(shard: Mapping[str, NDArray[Any]], at: str) -> Material:
 
 
 def crops(
-    pieces: list[Material], random: Random, count: int, hops: int
+    pieces: list[Material], random: Random, count: int, hops: int, *, harder: float = 0.0
 ) -> tuple[Floats, list[dict[str, NDArray[np.floating]]]]:
-    """`count` crops of mixed power [count, hops, BANDS] and the times in each, in hops from its start."""
+    """`count` crops of mixed power [count, hops, BANDS] and the times in each, in hops from its start. With `harder`
+    drums and the rest are each filtered once more, by so much more than a mix would."""
     power = np.empty((count, hops, BANDS), np.float32)
     times = []
     for row in range(count):
@@ -63,7 +64,7 @@ def crops(
         span = int(hops * pace) + 2
         start = int(random.integers(-hops // 8, max(len(piece.rest) - span, 1)))
         places = np.clip(start + (np.arange(hops) * pace).astype(int), 0, len(piece.rest) - 1)
-        power[row], drums = _mix(piece, places, random)
+        power[row], drums = _mix(piece, places, random, harder)
         power[row, start + np.arange(hops) * pace < 0] = 0.0
         there = {key: (value / HOP - start) / pace for key, value in piece.times.items()}
         times.append(
@@ -75,18 +76,18 @@ def crops(
     return _spoilt(power, random), times
 
 
-def _mix(piece: Material, places: NDArray[np.intp], random: Random) -> tuple[Floats, bool]:
+def _mix(piece: Material, places: NDArray[np.intp], random: Random, harder: float) -> tuple[Floats, bool]:
     gains = 10 ** (random.uniform([-3, -7], [7, 3]) / 10)
     way = random.random()
     has_drums = way > 0.04
-    drums = np.float32(gains[0] if has_drums else 0.0) * _eq(random)
-    rest = np.float32(gains[1] if way < 0.95 or not piece.times["kick"].size else 0.0) * _eq(random)
+    drums = np.float32(gains[0] if has_drums else 0.0) * _eq(random, harder)
+    rest = np.float32(gains[1] if way < 0.95 or not piece.times["kick"].size else 0.0) * _eq(random, harder)
     power = np.power(10.0, piece.drums[places], dtype=np.float32) * drums
     power += np.power(10.0, piece.rest[places], dtype=np.float32) * rest
     return power, has_drums
 
 
-def _eq(random: Random) -> Floats:
+def _eq(random: Random, harder: float = 0.0) -> Floats:
     """Gain of each band: a tilt, a few smooth bumps, at times a low or high cut."""
     x = np.linspace(0, 1, BANDS)
     curve = random.uniform(-5, 5) * (x - 0.5)
@@ -96,6 +97,11 @@ def _eq(random: Random) -> Floats:
         curve -= 40.0 * np.clip((x - random.uniform(0.45, 0.9)) / 0.2, 0, 1)
     if random.random() < 0.04:
         curve -= 30.0 * np.clip((random.uniform(0.02, 0.12) - x) / 0.06, 0, 1)
+    if harder:
+        curve += harder * random.uniform(-8, 8) * (x - 0.5)
+        for _ in range(2):
+            bump = np.exp(-(((x - random.random()) / random.uniform(0.05, 0.25)) ** 2))
+            curve += harder * random.uniform(-5, 5) * bump
     return np.asarray(10 ** (curve / 10), np.float32)
 
 
