@@ -25,7 +25,8 @@ def kaleidoscope(
     (cx, cy), distance, direction = polar(x)
     count, start = scalar(sectors, x), torch.deg2rad(scalar(turn, x))
     sector = (2 * math.pi) / count.clamp(min=1)
-    angle = torch.remainder(direction - start, sector)
+    angle = direction - start
+    angle -= (angle / sector).floor_().mul_(sector)  # torch.remainder, which takes four times as long
     angle = torch.minimum(angle, sector - angle).add_(start)  # [H, W]
     cosine, sine = turns(angle)
     px, py = cosine.mul_(distance).add_(cx), sine.mul_(distance).add_(cy)
