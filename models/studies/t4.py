@@ -31,7 +31,7 @@ ABOUT = "T4 loss hacking: a network unlearns what its frozen critic takes for re
 SUBSTITUTE = "discs drawn by program, 32x32, for photographs of faces"
 SETTINGS: Mapping[str, Any] = {
     "parent": parents.SETTINGS, "steps": 300, "record_every": 10, "latents": 200, "compared": 600,
-    "options": {"learning_rate": 0.0005, "mapping": False}, "on": {"steps": 200, "options": {"form": "negated"}},
+    "options": {"learning_rate": 0.0005, "mapping": False}, "on": {"steps": 500, "options": {"form": "negated"}},
 }  # fmt: skip
 SHOWN = 9
 
