@@ -1,6 +1,6 @@
 """Where something strikes in the bass, the middle or the top, and what it looks like there: candidates for drums.
 
-A stroke is found at the hop in which one of three ranges jumps and described one hop later, when more of it is in the
+A stroke is found at the hop in which one of three ranges jumps and described two hops later, when most of it is in the
 window: its spectrum against the loudest of late, the spectrum before it, the rise of each band against that band's own
 peak, and how it stands among the strokes before it. All of it is relative, so that the level of the room does not
 matter. `features.drums` has a perceptron that reads it; `training.hits` learns that from the same description.
@@ -22,7 +22,8 @@ Floats = NDArray[np.float32]
 RANGES = ((20.0, 130.0), (2000.0, 6000.0), (9000.0, 16000.0))  # hertz
 SHARES = (0.2, 0.25, 0.12)  # of the strongest of late: low, as what is no drum is told apart later
 REST = 0.05  # seconds between two strokes of one range
-WAIT = 1  # hops from a stroke to its description
+WAIT = 2  # hops from a stroke to its description, when most of it is in the window
+BEFORE = 4  # hops from the spectrum before it to its description
 FADE = 4.0  # seconds over which the strongest of late is forgotten
 RECENT = 0.15  # seconds over which the last stroke is forgotten
 SLOW = 0.05  # least share of a new stroke in what is usual
@@ -51,7 +52,7 @@ class Strokes:
         self._strikers = [Striker(dt, least=FAINT, rest=REST, share=share, fall=FADE) for share in SHARES]
         self._dt = dt
         self._hops = 0
-        self._past = np.zeros((LAG + WAIT + 2, BANDS), np.float32)
+        self._past = np.zeros((BEFORE + 1, BANDS), np.float32)
         self._rise = np.zeros(BANDS, np.float32)
         self._peak = np.full(BANDS, 1e-6, np.float32)
         self._loudest = FAINT
@@ -77,7 +78,7 @@ class Strokes:
         self._due -= 1
         if self._due != -1:
             return None
-        return self._described(now, past[(self._hops - LAG - WAIT - 1) % size])
+        return self._described(now, past[(self._hops - BEFORE) % size])
 
     def _strike(self, rises: list[float]) -> None:
         """Ask the three ranges; a stroke that is not described yet takes in what follows at once."""
@@ -86,7 +87,7 @@ class Strokes:
         if new:
             if not any(hits):
                 return
-            self._due = WAIT + 1
+            self._due = WAIT
             self._struck, self._most, self._strength = [False] * 3, [0.0] * 3, [0.0] * 3
         for place, (hit, rise) in enumerate(zip(hits, rises, strict=True)):
             self._struck[place] |= hit
@@ -95,7 +96,7 @@ class Strokes:
 
     def _described(self, now: Floats, before: Floats) -> Stroke:
         level = [math.log(most + FAINT) for most in self._most]
-        unusual = [level[place] - self._usual[place] if self._counts[place] else 0.0 for place in range(3)]
+        unusual = [level[at] - self._usual[at] if self._counts[at] else 0.0 for at in range(3)]
         since = [math.exp(-(self._hops - last) * self._dt / RECENT) for last in (self._last, *self._lasts)]
         seen = np.empty(SIZE, np.float32)
         seen[:BANDS] = np.log1p(now * np.float32(_DEPTH / self._loudest)) * np.float32(_SCALE)

@@ -70,9 +70,10 @@ class Tempo:
         Noise makes every band rise a little all the time, music only now and then: what a band's rise stays below in
         four hops of five is taken off it (a running percentile, by steps up and down whose sizes are as one to four).
         """
-        if hop.silent:
-            return 0.0
         floor = self._floor
+        if hop.silent:
+            np.maximum(floor - self._down, 0.0, out=floor)
+            return 0.0
         new = np.maximum(hop.rise - np.float32(TIMES) * floor, 0.0)
         floor += np.where(hop.rise > floor, self._up, -self._down)
         np.maximum(floor, 0.0, out=floor)

@@ -48,7 +48,7 @@ class Drum:
 
 
 class Feature:
-    """Strokes (`perform.audio.strokes`) read by the perceptron, one hop after they began."""
+    """Strokes (`perform.audio.strokes`) read by the perceptron, two hops (11 ms) after they began."""
 
     def __init__(self, hop: Hop) -> None:
         self._strokes = Strokes(hop.centres, hop.dt)
