@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.generators import Generator
 from models.guard import look
 from models.judging.distances import features, frechet
 from models.judging.rank import spearman
@@ -23,6 +24,7 @@ from models.studies import Check, Run, at_least, at_most, over_seeds, parents, t
 from models.studies.t1 import pictures_at
 from models.training import critics
 from models.training.recipes.loss_hack import RECIPE
+from models.training.run import Result
 from models.training.run import run as train
 from models.tuning.peak import find_peak
 from models.tuning.trajectory import Reader, fingerprint
@@ -39,17 +41,12 @@ SHOWN = 9
 def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """One network of discs against its own critic."""
     parent = parents.taught(folder, "circle", seed, quick)
-    plan = replace(parents.still(RECIPE), record_every=2 if quick else SETTINGS["record_every"])
+    compared = 40 if quick else int(SETTINGS["compared"])
     before = fingerprint(critics.load(parent.critic).state_dict())
-    made = train(
-        plan, folder / "run", parent=parent.network, critic=parent.critic, seed=seed,
-        steps=6 if quick else SETTINGS["steps"], resolution=parents.SIZE, batch=parents.number("batch", quick),
-        options=SETTINGS["options"], progress=False,
-    )  # fmt: skip
-    after = fingerprint(critics.load(made.folder / f"{plan.name}{critics.SUFFIX}").state_dict())
-    count, compared = (20, 40) if quick else (int(SETTINGS["latents"]), int(SETTINGS["compared"]))
+    made = hacked(folder / "run", parent, seed, quick, SETTINGS["steps"], SETTINGS["options"])
+    after = fingerprint(critics.load(made.folder / f"{RECIPE.name}{critics.SUFFIX}").state_dict())
     reader, network, critic = Reader(made.trajectory), parent.generator(), critics.load(parent.critic)
-    seen = [pictures_at(network, reader.state(place), count) for place in range(len(reader.steps))]
+    seen = states(reader, network, quick)
     logits = [judged(critic, pictures) for pictures in seen]
     means, sigma = [float(said.mean()) for said in logits], float(logits[0].std())
     spread = [look(pictures).diversity for pictures in seen]
@@ -69,18 +66,29 @@ def run(seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def hacked(
+    folder: Path, parent: parents.Trained, seed: int, quick: bool, steps: int, options: Mapping[str, Any]
+) -> Result:
+    """The parent, trained against its own critic into `folder`."""
+    return train(
+        replace(parents.still(RECIPE), record_every=2 if quick else SETTINGS["record_every"]), folder,
+        parent=parent.network, critic=parent.critic, seed=seed, steps=6 if quick else steps, resolution=parents.SIZE,
+        batch=parents.number("batch", quick), options=options, progress=False,
+    )  # fmt: skip
+
+
+def states(reader: Reader, network: Generator, quick: bool) -> list[Tensor]:
+    """The same latents' pictures in every saved state."""
+    count = 20 if quick else int(SETTINGS["latents"])
+    return [pictures_at(network, reader.state(place), count) for place in range(len(reader.steps))]
+
+
 def collapsed(folder: Path, parent: parents.Trained, seed: int, quick: bool) -> tuple[dict[str, Any], str]:
     """The same network with the loss negated, until its pictures are one: how diverse its states are, and a strip."""
     asked = SETTINGS["on"]
-    made = train(
-        replace(parents.still(RECIPE), record_every=2 if quick else SETTINGS["record_every"]), folder / "negated",
-        parent=parent.network, critic=parent.critic, seed=seed, steps=6 if quick else asked["steps"],
-        resolution=parents.SIZE, batch=parents.number("batch", quick), options=SETTINGS["options"] | asked["options"],
-        progress=False,
-    )  # fmt: skip
-    reader, network = Reader(made.trajectory), parent.generator()
-    count = 20 if quick else int(SETTINGS["latents"])
-    seen = [pictures_at(network, reader.state(place), count) for place in range(len(reader.steps))]
+    made = hacked(folder / "negated", parent, seed, quick, asked["steps"], SETTINGS["options"] | asked["options"])
+    reader = Reader(made.trajectory)
+    seen = states(reader, parent.generator(), quick)
     spread = [look(pictures).diversity for pictures in seen]
     strip = _strip(folder / "negated.png", reader, seen, find_peak(made.trajectory))
     return {"negated_diversity": spread, "negated_end_diversity": spread[-1] / spread[0]}, strip
