@@ -93,7 +93,7 @@ def begin(setting: Setting) -> Foiled:
 
 RECIPE = Plan(
     name="loss-hack",
-    about="a trained network against its own frozen critic, with the loss negated; no pictures are opened",
+    about="a trained network against its own frozen critic, with the loss turned round; no pictures are opened",
     begin=begin,
     wants=frozenset({"parent", "critic"}),
     resolution=64,
