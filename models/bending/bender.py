@@ -14,20 +14,20 @@ What the slots of a layer make is finite, and never larger than `LIMIT`; NaN bec
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bending import native
 from models.bending.layout import mixed
 from models.bending.slots import Slot, draw, named, slot_knobs
 from models.bending.transforms import Transform, transforms
+from models.bending.warp import bounded
 from models.generators import Generator
 from models.knobs import Knob
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from models.bending.clusters import Clusters
 
 LayerTap = Callable[[Tensor], Tensor]
-LIMIT = 1e6  # keeps maps finite through all later layers, whatever is multiplied how often
 
 
 class Bender:
@@ -68,15 +67,16 @@ class Bender:
             knob.named(f"{part.slot.name}.{knob.name}") for part in parts for knob in part.knobs
         )
         self.host = torch.zeros(1 + len(self.knobs), pin_memory=device.type == "cuda")
-        self._host: NDArray[np.float32] = self.host.numpy()
+        numpys: Any = self.host.numpy()
+        self._host = memoryview(numpys)
         if numbers is None:
             numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
         if numbers.shape != self.host.shape:
             raise ValueError(f"{len(self.host)} numbers move, room is for {len(numbers)}")
         self.numbers = numbers
-        self._low = np.array([knob.low for knob in self.knobs])
-        self._high = np.array([knob.high for knob in self.knobs])
-        self._rest = np.array([knob.default for knob in self.knobs])
+        self._sends = numbers.data_ptr() != self.host.data_ptr()
+        self._spans = [(knob.low, knob.high, knob.default) for knob in self.knobs]
+        self._exact: list[float] = []
         self._amounts = [place for place, knob in enumerate(self.knobs) if knob.name.endswith(".amount")]
         self._runs: list[_Run] = []
         for part in parts:
@@ -100,7 +100,7 @@ class Bender:
         call. ValueError if there are too many values or too few.
         """
         self.write(values, dt, divergence)
-        if self.numbers.data_ptr() != self.host.data_ptr():
+        if self._sends:
             self.numbers.copy_(self.host, non_blocking=True)
         return self._active
 
@@ -108,11 +108,20 @@ class Bender:
         """As `frame`, but leaves the copy from `host` to `numbers` to the caller."""
         if len(values) != len(self.knobs):
             raise ValueError(f"{len(values)} values for {len(self.knobs)} knobs")
-        exact = np.array(values, np.float64)  # a share of channels counts differently in float32
-        exact = np.clip(np.where(np.isnan(exact), self._rest, exact), self._low, self._high)
-        exact[self._amounts] *= min(divergence, 1.0) if divergence > 0 else 0.0  # NaN is 0, too
-        self._host[0] = min(dt, 1.0) if dt > 0 else 0.0
-        self._host[1:] = exact
+        # Plain Python: after a whole network has passed through the caches, each call of numpy costs ten times as much.
+        exact = [
+            min(max(value, low), high) if value == value else rest  # noqa: PLR0124  NaN is not itself
+            for value, (low, high, rest) in zip(map(float, values), self._spans, strict=True)
+        ]
+        if divergence != 1:
+            share = min(divergence, 1.0) if divergence > 0 else 0.0  # NaN is 0, too
+            for place in self._amounts:
+                exact[place] *= share
+        self._host[:1] = array("f", [min(dt, 1.0) if dt > 0 else 0.0])
+        if exact == self._exact:
+            return self._active
+        self._exact = exact
+        self._host[1:] = array("f", exact)
         for chain in self._chains.values():
             chain.runs.clear()
         for run in self._runs:
@@ -165,11 +174,6 @@ def _near(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return f"; the nearest is {near[0]}" if near else ""
 
 
-def _bounded(x: Tensor) -> Tensor:
-    """x itself, in place: NaN becomes 0, what lies beyond the limit the limit."""
-    return x if native.bound(x, LIMIT) else x.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
-
-
 class _Chain:
     """The slots of one layer that are on in this frame, in order.
 
@@ -182,10 +186,11 @@ class _Chain:
         self._steady = steady
 
     def __call__(self, x: Tensor) -> Tensor:
-        made = x
+        made, kept = x, True  # by someone who will look at it again, so not to be written to
         for run in self.runs:
-            made = run(made, owned=made is not x)
-        return made if self._steady or made is x else _bounded(made)
+            made = run(made, owned=not kept)
+            kept = made is x or made is run.memory
+        return made if self._steady or kept else bounded(made)
 
 
 class _Run:
@@ -195,12 +200,13 @@ class _Run:
         self.part, self._clusters, self._steady = part, clusters, steady
         self._weights: Tensor | None = None  # [C], steady only
         self.memory: Tensor | None = None
-        self._place = slice(start, start + len(part.knobs))  # among the knobs; the vector has dt before them
-        self._names = [knob.name for knob in part.knobs]
-        self._own = [knob.name for knob in part.transform.knobs]
-        views = dict(zip(self._names, numbers[1:][self._place].unbind(), strict=True))
+        self._places = {knob.name: start + k for k, knob in enumerate(part.knobs)}  # the vector has dt before them
+        views = {name: numbers[1 + place] for name, place in self._places.items()}
         self._amount = views["amount"]
-        self._arguments: dict[str, Any] = {name: views[name] for name in self._own}
+        own = {knob.name: knob.default for knob in part.transform.knobs}
+        self._arguments: dict[str, Any] = {name: views[name] for name in own}
+        self._neutral = [(self._places[name], own[name]) for name in part.transform.neutral]
+        self._chosen_from = [self._places[name] for name in part.transform.choose_from]
         if "margin" in part.transform.extras:
             self._arguments["margin"] = part.margin
         if "dt" in part.transform.extras:
@@ -210,23 +216,25 @@ class _Run:
         self._channels: dict[tuple[int, ...], Tensor | None] = {}
         self._pick: tuple[int | float, ...] = ()
 
-    def look(self, values_of_all: NDArray[np.float64]) -> bool:
-        """Read this frame's numbers on the host: whether the slot is on, and how it is to work."""
-        values = dict(zip(self._names, values_of_all[self._place].tolist(), strict=True))
-        part, before = self.part, self._pick
-        if part.slot.features.kind == "random":
-            self._pick = (round(values["seed"]), values["fraction"])
-        elif part.slot.features.kind == "cluster":
-            self._pick = (round(values["cluster"]),)
+    def look(self, values: Sequence[float]) -> bool:
+        """Read this frame's numbers of all slots on the host: whether this one is on, and how it is to work."""
+        places, before, kind = self._places, self._pick, self.part.slot.features.kind
+        if kind == "random":
+            self._pick = (round(values[places["seed"]]), values[places["fraction"]])
+        elif kind == "cluster":
+            self._pick = (round(values[places["cluster"]]),)
         if self._steady:
             if self._weights is not None and self._pick != before:
                 self._weights.copy_(self._shares(len(self._weights)), non_blocking=True)
             return True
-        self._full = values["amount"] == 1
-        if values["amount"] == 0 or values.get("fraction") == 0 or part.transform.is_home(values):
+        amount = values[places["amount"]]
+        self._full = amount == 1
+        home = bool(self._neutral) and all(values[place] == default for place, default in self._neutral)
+        if home or amount == 0 or (kind == "random" and self._pick[1] == 0):
             self.memory = None
             return False
-        self._arguments.update(part.transform.hints(values))
+        if (choose := self.part.transform.choose) is not None:
+            self._arguments.update(choose(*[values[place] for place in self._chosen_from]))
         return True
 
     def __call__(self, x: Tensor, owned: bool) -> Tensor:
@@ -266,11 +274,14 @@ class _Run:
         apply, arguments = self.part.transform.apply, self._arguments
         if not self._remembers:
             made = apply(x, **arguments)
-            return _bounded(made) if self._steady else made
+            return bounded(made) if self._steady else made
         if self.memory is None or self.memory.shape != x.shape or self.memory.dtype != x.dtype:
             self.memory = x.clone()
-        made = _bounded(apply(x, memory=self.memory, **arguments))
-        self.memory.copy_(made)  # a later slot may write into what this one gives
+        made = apply(x, memory=self.memory, **arguments)
+        if self._steady:
+            self.memory.copy_(made)  # which is always the same place
+        else:
+            self.memory = made
         return made
 
     def _chosen(self, x: Tensor) -> Tensor | None:

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "map.h"
+#include "turn.h"
 
 namespace {
 
@@ -35,20 +36,6 @@ inline Floats rounded(Floats v) {
     return v;
 }
 
-// Cosine and sine of x, |x| < 1000, to a few units in the last place: quarter turns are taken away in three parts
-// (Cody and Waite), and what is left goes through the polynomials of the Cephes library's single precision.
-inline void turn(float x, float* cosine, float* sine) {
-    const float quarters = std::nearbyint(x * 0.63661977236758134f);
-    const float r = ((x - quarters * 1.5703125f) - quarters * 4.837512969970703125e-4f) - quarters * 7.54978995489e-8f;
-    const float z = r * r;
-    const float s = r + r * z * (-1.6666654611e-1f + z * (8.3321608736e-3f - z * 1.9515295891e-4f));
-    const float c = 1 - 0.5f * z + z * z * (4.166664568298827e-2f + z * (-1.388731625493765e-3f + z * 2.443315711809948e-5f));
-    const int32_t quarter = int32_t(quarters);
-    const float from = quarter & 1 ? s : c, to = quarter & 1 ? c : s;
-    *cosine = (quarter + 1) & 2 ? -from : from;
-    *sine = quarter & 2 ? -to : to;
-}
-
 // The next LANES numbers, or as many as are left.
 template <class T>
 inline Floats next(const T* from, int64_t left) {
@@ -69,25 +56,41 @@ inline void run(const T* in, T* out, int64_t count, Function change) {
     std::memcpy(out + k, made, size_t(count - k) * sizeof(T));
 }
 
+// The numbers of `count` pixels, added up channel by channel into `sum`.
+template <class T>
+void add_up(const T* pixels, int64_t count, int64_t c, float* sum) {
+    constexpr int64_t APART = 4;  // sums side by side, which need not wait for one another
+    if (c % LANES) {
+        for (int64_t i = 0; i < count; ++i)
+            for (int64_t k = 0; k < c; ++k) sum[k] += wide(pixels[i * c + k]);
+        return;
+    }
+    for (int64_t k = 0; k < c; k += LANES) {
+        Floats all[APART] = {};
+        int64_t i = 0;
+        for (; i + APART <= count; i += APART)
+            for (int64_t one = 0; one < APART; ++one) all[one] += take(pixels + (i + one) * c + k);
+        for (; i < count; ++i) all[0] += take(pixels + i * c + k);
+        give(load<Floats>(sum + k) + ((all[0] + all[1]) + (all[2] + all[3])), sum + k);
+    }
+}
+
 // What a times the distance from each map's mean adds to the mean, for every number of a row [N, W * C].
 template <class T>
 std::vector<float> about(const Map& map, float a) {
     const int64_t line = map.width * map.channels, c = map.channels, parts = std::min<int64_t>(PARTS, map.height);
     const T* x = static_cast<const T*>(map.x);
-    std::vector<float> sums(size_t(map.count * parts * line)), each(size_t(map.count * line));
+    std::vector<float> sums(size_t(map.count * parts * c)), each(size_t(map.count * line));
 #pragma omp parallel for schedule(static) num_threads(int(map.threads))
     for (int64_t one = 0; one < map.count * parts; ++one) {
         const int64_t picture = one / parts, part = one % parts;
-        float* sum = sums.data() + one * line;
-        for (int64_t row = part * map.height / parts; row < (part + 1) * map.height / parts; ++row) {
-            const T* from = x + (picture * map.height + row) * line;
-            run(sum, sum, line, [&](Floats v, int64_t k) { return v + next(from + k, line - k); });
-        }
+        for (int64_t row = part * map.height / parts; row < (part + 1) * map.height / parts; ++row)
+            add_up(x + (picture * map.height + row) * line, map.width, c, sums.data() + one * c);
     }
     for (int64_t picture = 0; picture < map.count; ++picture) {
         float* to = each.data() + picture * line;
         for (int64_t part = 0; part < parts; ++part)
-            for (int64_t k = 0; k < line; ++k) to[k % c] += sums[size_t((picture * parts + part) * line + k)];
+            for (int64_t k = 0; k < c; ++k) to[k] += sums[size_t((picture * parts + part) * c + k)];
         for (int64_t k = 0; k < c; ++k) to[k] *= (1 - a) / float(map.height * map.width);
         for (int64_t k = c; k < line; ++k) to[k] = to[k - c];
     }

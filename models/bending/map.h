@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -48,7 +48,12 @@ typedef uint16_t Halves __attribute__((vector_size(LANES * 2)));
 
 inline Floats take(const float* from) { return load<Floats>(from); }
 inline Floats take(const uint16_t* from) {
-    return reinterpret_cast<Floats>(__builtin_convertvector(load<Halves>(from), Bits) << 16);
+#if defined(__AVX2__)
+    const auto bits = (Bits)_mm256_cvtepu16_epi32(load<__m128i>(from));  // one instruction; compilers find five
+#else
+    const Bits bits = __builtin_convertvector(load<Halves>(from), Bits);
+#endif
+    return reinterpret_cast<Floats>(bits << 16);
 }
 
 inline void give(const Floats& v, float* to) { std::memcpy(to, &v, sizeof v); }

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ SOURCES = {
 }
 TAKES = {"bound": [ctypes.c_void_p, ctypes.c_float], "turns": [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2}
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
+PLACES = ("given", "swayed", "turned", "swirled", "folded")
 RADII = 9
 KINDS = ("gate", "fold", "step", "about", "waves", "mix", "wires")
 
@@ -49,11 +51,13 @@ class Warp(ctypes.Structure):
     """What `resample` is to do."""
 
     _fields_ = [
-        ("map", Map), ("px", ctypes.c_void_p), ("py", ctypes.c_void_p),
+        ("map", Map), ("kind", ctypes.c_int64), ("px", ctypes.c_void_p), ("py", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("px_row", "px_column", "py_row", "py_column")),
+        ("numbers", ctypes.c_float * 4),
         *((name, ctypes.c_float) for name in ("edge", "finest", "farthest")),
         ("border", ctypes.c_int32),
         *((name, ctypes.c_int64) for name in ("rows", "columns")),
+        ("under", ctypes.c_void_p), ("share", ctypes.c_float), ("limit", ctypes.c_float),
     ]  # fmt: skip
 
 
@@ -132,18 +136,44 @@ def prepare() -> bool:
 
 
 def resample(
-    x: Tensor, px: Tensor, py: Tensor, edge: Tensor | float, border: str, finest: float, farthest: float
+    x: Tensor,
+    kind: str,
+    edge: Tensor | float,
+    border: str,
+    finest: float,
+    farthest: float,
+    px: Tensor | None = None,
+    py: Tensor | None = None,
+    numbers: Sequence[Tensor | float] = (),
+    under: tuple[Tensor, Tensor, float] | None = None,
 ) -> Tensor | None:
-    """`warp.resample` on the processor, to as many rows and columns as there are places; None where that cannot be."""
-    if KERNELS.library is None or not _able(x) or px.dtype != torch.float32 or py.dtype != torch.float32:
+    """`warp.fetched`, which see. The places by `kind`:
+
+    "given": `px` and `py` themselves, [1 or H, 1 or W], for as many rows and columns as they have; "swayed": `px` and
+    `py` are added to each pixel's own; "turned": about the place `numbers[:2]`, by the cosine and sine behind it;
+    "swirled": about it, by nothing `numbers[2]` pixels away and by `numbers[3]` radians in the middle; "folded": into
+    sectors of `numbers[2]` radians (0: none) from `numbers[3]` on, where `px` says how far each pixel is from
+    the middle and `py` in which direction.
+
+    `under` is a map like x, a share and a limit: what was fetched is laid over that map as much as the share says, and
+    what is no number becomes 0, what is larger than the limit the limit.
+    """
+    given = [place for place in (px, py) if place is not None]
+    if KERNELS.library is None or not _able(x) or any(place.dtype != torch.float32 for place in given):
         return None
     x = x.contiguous(memory_format=torch.channels_last)
-    rows, columns = max(px.shape[0], py.shape[0]), max(px.shape[1], py.shape[1])
+    rows, columns = x.shape[2:]
+    if kind == "given":
+        rows, columns = (max(place.shape[k] for place in given) for k in (0, 1))
     made = _empty(x, rows, columns)
-    job = Warp(
-        _map(x, made), px.data_ptr(), py.data_ptr(), *_steps(px), *_steps(py), float(edge), finest, farthest,
-        BORDERS[border], rows, columns,
-    )  # fmt: skip
+    pointers = [0 if place is None else place.data_ptr() for place in (px, py)]
+    steps = [step for place in (px, py) for step in ((0, 0) if place is None else _steps(place))]
+    job = Warp(_map(x, made), PLACES.index(kind), *pointers, *steps, tuple(float(number) for number in numbers))
+    job.edge, job.finest, job.farthest, job.border = float(edge), finest, farthest, BORDERS[border]
+    job.rows, job.columns = rows, columns
+    if under is not None:
+        below = under[0].to(x.dtype).contiguous(memory_format=torch.channels_last)
+        job.under, job.share, job.limit = below.data_ptr(), float(under[1].to(x.dtype)), _kept(under[2], x.dtype)
     KERNELS.library.resample(ctypes.addressof(job))
     return made
 
@@ -215,7 +245,7 @@ def bound(x: Tensor, limit: float) -> bool:
     if not (x.is_contiguous(memory_format=torch.channels_last) or x.is_contiguous()):
         return False
     job = _map(x, x)
-    KERNELS.library.bound(ctypes.addressof(job), float(torch.tensor(limit, dtype=x.dtype)))
+    KERNELS.library.bound(ctypes.addressof(job), _kept(limit, x.dtype))
     return True
 
 
@@ -228,6 +258,12 @@ def turns(angle: Tensor) -> tuple[Tensor, Tensor] | None:
     pointers = angle.data_ptr(), cosine.data_ptr(), sine.data_ptr()
     KERNELS.library.turns(*pointers, angle.numel(), torch.get_num_threads())
     return cosine, sine
+
+
+@cache
+def _kept(limit: float, dtype: torch.dtype) -> float:
+    """The limit as this type has it."""
+    return float(torch.tensor(limit, dtype=dtype))
 
 
 def _able(x: Tensor) -> bool:

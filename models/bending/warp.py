@@ -10,6 +10,7 @@ Legend: H, W the map's size; p a place along one axis.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -21,6 +22,7 @@ from models.generators import Scalar
 
 FINEST = 4096.0  # places are rounded to this part of a pixel, which takes away the rounding of sines
 FARTHEST = 1e5
+LIMIT = 1e6  # keeps maps finite through all later layers, whatever is multiplied how often
 
 
 def scalar(value: Scalar, like: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0, border: str 
     `edge` 0..1 is the strength of what lies outside: 0 is nothing, 1 the map mirrored at its outer pixels. Where the
     host knows it to be 0 or 1, `border` "nothing" or "mirror" is quicker, with the same result.
     """
-    if (ready := native.resample(x, px, py, edge, border, FINEST, FARTHEST)) is not None:
+    if (ready := fetched(x, "given", edge, border, px, py)) is not None:
         return ready
     n, c, h, w = x.shape
     x0, x1, near_x, far_x = _taps(px, w, edge, border)
@@ -83,6 +85,52 @@ def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0, border: str 
         weights = torch.stack((near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
         made = _bag(table.reshape(n * h * w, c), places.view(-1, 4), weights.view(-1, 4))
     return made.view(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def fetched(
+    x: Tensor,
+    kind: str,
+    edge: Scalar,
+    border: str,
+    px: Tensor | None = None,
+    py: Tensor | None = None,
+    numbers: Sequence[Scalar] = (),
+    under: tuple[Tensor, Tensor, float] | None = None,
+) -> Tensor | None:
+    """x fetched in one pass from places that are worked out on the way; None where there is no machine code for it.
+
+    `kind` says how they follow from the other arguments: `native.resample`.
+    """
+    return native.resample(x, kind, edge, border, FINEST, FARTHEST, px, py, numbers, under)
+
+
+def turned(
+    x: Tensor, about: tuple[float, float], cosine: Tensor, sine: Tensor, edge: Scalar = 0.0, border: str = "mixed"
+) -> Tensor:
+    """`resample` from the places that x's own become when they are turned about a place (x, y)."""
+    if (ready := fetched(x, "turned", edge, border, numbers=(*about, cosine, sine))) is not None:
+        return ready
+    return resample(x, *_turned(x, about, cosine, sine), edge, border)
+
+
+def _turned(x: Tensor, about: tuple[float, float], cosine: Tensor, sine: Tensor) -> tuple[Tensor, Tensor]:
+    columns, rows = pixels(x)
+    across, down = columns - about[0], rows - about[1]
+    return (about[0] + cosine * across) - sine * down, (about[1] + sine * across) + cosine * down
+
+
+def laid_over(
+    x: Tensor, old: Tensor, share: Tensor, about: tuple[float, float], cosine: Tensor, sine: Tensor
+) -> Tensor:
+    """x mixed with as much of `old`, turned and mirrored at its edges, as `share` says, none of it beyond LIMIT."""
+    numbers, share = (*about, cosine, sine), share.to(x.dtype)
+    made = fetched(old, "turned", 1.0, "mirror", numbers=numbers, under=(x, share, LIMIT))
+    return bounded(torch.lerp(x, turned(old, about, cosine, sine, 1.0, "mirror"), share)) if made is None else made
+
+
+def bounded(x: Tensor) -> Tensor:
+    """x itself, in place: NaN becomes 0, what lies beyond the limit the limit."""
+    return x if native.bound(x, LIMIT) else x.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
 
 
 def _bag(table: Tensor, places: Tensor, weights: Tensor) -> Tensor:

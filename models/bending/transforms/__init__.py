@@ -10,7 +10,8 @@ empty where only a slot's amount of 0 does. `TOGETHER = True` says that a channe
 too. A function may ask for more than knobs, by the names of these arguments:
 
 - `margin: float`: pixels on each side of the map that lie outside the picture (StyleGAN3).
-- `memory: Tensor`: what this function gave last time, x itself at first; `dt: Scalar`: the seconds since then.
+- `memory: Tensor`: what this function gave last time, x itself at first, to be read only; `dt: Scalar`: the seconds
+  since then. What such a function gives is `warp.bounded`, that nothing lasts that is no number.
 
 `choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host knows them, of
 the knobs that it names: few different ones, whose result equals that without them.

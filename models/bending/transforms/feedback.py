@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, resample, scalar
+from models.bending.warp import laid_over, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -23,12 +23,8 @@ def feedback(
 ) -> Tensor:
     """Let the last frame's maps linger, growing and turning."""
     hold, dt = scalar(hold, x), scalar(dt, x)
-    columns, rows = pixels(x)
     angle, shrink = torch.deg2rad(scalar(turn, x) * dt), torch.exp2(-scalar(zoom, x) * dt)
-    cosine, sine = angle.cos() * shrink, angle.sin() * shrink
-    cx, cy = (x.shape[3] - 1) / 2, (x.shape[2] - 1) / 2
-    across, down = columns - cx, rows - cy
-    old = resample(memory, (cx + cosine * across) - sine * down, (cy + sine * across) + cosine * down, 1.0, "mirror")
     # At 0.99 at most, so that the newest picture always comes through.
     share = torch.where(hold > 0, torch.exp2(-dt / hold.clamp(min=1e-3)).clamp(max=0.99), 0.0)
-    return torch.lerp(x, old, share.to(x.dtype))
+    middle = (x.shape[3] - 1) / 2, (x.shape[2] - 1) / 2
+    return laid_over(x, memory, share, middle, angle.cos() * shrink, angle.sin() * shrink)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import pixels, polar, resample, scalar, turns
+from models.bending.warp import fetched, pixels, polar, resample, scalar, turns
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -25,6 +25,9 @@ def kaleidoscope(
     (cx, cy), distance, direction = polar(x)
     count, start = scalar(sectors, x), torch.deg2rad(scalar(turn, x))
     sector = (2 * math.pi) / count.clamp(min=1)
+    numbers = (cx, cy, sector if mirrored else torch.where(count < 1, 0.0, sector), start)
+    if (made := fetched(x, "folded", 1.0, "mirror", distance, direction, numbers)) is not None:
+        return made
     angle = direction - start
     angle -= (angle / sector).floor_().mul_(sector)  # torch.remainder, which takes four times as long
     angle = torch.minimum(angle, sector - angle).add_(start)  # [H, W]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, resample, scalar
+from models.bending.warp import outside, scalar, turned
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -20,12 +20,8 @@ def rotate(
     border: str = "mixed",
 ) -> Tensor:
     """Turn the maps about their middle."""
-    columns, rows = pixels(x)
     turn = torch.deg2rad(scalar(angle, x))
-    cosine, sine = turn.cos(), turn.sin()
-    cx, cy = x.shape[3] / 2, x.shape[2] / 2
-    across, down = columns - cx, rows - cy
-    return resample(x, (cx + cosine * across) - sine * down, (cy + sine * across) + cosine * down, edge, border)
+    return turned(x, (x.shape[3] / 2, x.shape[2] / 2), turn.cos(), turn.sin(), edge, border)
 
 
 def choose(edge: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, polar, resample, scalar, turns
+from models.bending.warp import fetched, outside, pixels, polar, resample, scalar, turns
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -22,11 +22,14 @@ def swirl(
     margin: float = 0.0,
 ) -> Tensor:
     """Whirl the maps about their middle."""
-    columns, rows = pixels(x)
     (cx, cy), distance, _ = polar(x)
+    fades, turn = scalar(reach, x) * (min(x.shape[2:]) / 2 - margin), torch.deg2rad(scalar(turn, x))
+    if (made := fetched(x, "swirled", edge, border, numbers=(cx, cy, fades, turn))) is not None:
+        return made
+    columns, rows = pixels(x)
     across, down = columns - cx, rows - cy
-    fade = (distance / (scalar(reach, x) * (min(x.shape[2:]) / 2 - margin))).neg_().add_(1).clamp_(0, 1)
-    angle = fade.square_().mul_(torch.deg2rad(scalar(turn, x)))  # [H, W]
+    fade = (distance / fades).neg_().add_(1).clamp_(0, 1)
+    angle = fade.square_().mul_(turn)  # [H, W]
     cosine, sine = turns(angle)
     px = torch.mul(cosine, across).addcmul_(sine, down, value=-1).add_(cx)
     py = torch.mul(sine, across).addcmul_(cosine, down).add_(cy)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, resample, scalar
+from models.bending.warp import fetched, outside, pixels, resample, scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -30,7 +30,8 @@ def wave(
     waves, phase = scalar(waves, x), scalar(phase, x)
     swing = torch.sin((waves * (rows - margin) / height + phase) * (2 * math.pi)) * (across * width)
     heave = torch.sin((waves * (columns - margin) / width + phase) * (2 * math.pi)) * (down * height)
-    return resample(x, columns + swing, rows + heave, edge, border)
+    made = fetched(x, "swayed", edge, border, swing, heave)
+    return resample(x, columns + swing, rows + heave, edge, border) if made is None else made
 
 
 def choose(edge: float) -> dict[str, Any]:

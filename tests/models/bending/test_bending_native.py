@@ -10,8 +10,8 @@ from bending_tools import maps
 from torch import Tensor
 
 from models.bending import native
-from models.bending.bender import LIMIT
 from models.bending.transforms import Transform, transforms
+from models.bending.warp import LIMIT
 
 # Places are rounded to 1/4096 pixel: blurring by machine code makes use of that, and what lies just between two of them
 # goes to either, by the last bit of a sine (1/4096 of the largest step from pixel to pixel, along both axes).

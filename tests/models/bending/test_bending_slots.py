@@ -11,10 +11,11 @@ from torch import Tensor
 
 import models
 from models.bending.author import TRANSFORMS, layer_name
-from models.bending.bender import LIMIT, Bender
+from models.bending.bender import Bender
 from models.bending.clusters import Clusters, model_hash
 from models.bending.slots import Features, Slot, draw
 from models.bending.transforms import transforms
+from models.bending.warp import LIMIT
 from models.generators import Generator, build
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -242,6 +243,29 @@ def test_feedback_remembers_and_forgets(network: Generator) -> None:
     assert not torch.allclose(second[:, calm], new[:, calm])
     bender.frame(bender.defaults, divergence=0.0)
     assert torch.equal(bender.frame(bender.defaults)[LAYER](new)[:, calm], new[:, calm])  # home forgets
+
+
+def test_what_is_remembered_is_not_written_to_by_later_slots(network: Generator) -> None:
+    slots = [Slot(LAYER, "feedback", knobs={"hold": 5.0})]
+    some = [Slot(LAYER, "scalar_multiply", Features("random", 0, 0.1), knobs={"factor": 0.5})]
+    alone, followed = Bender(slots, network), Bender(slots + some, network)
+    calm = [channel for channel in range(16) if channel not in draw(0, 0.1, 16)]
+    half = list(draw(0, 0.1, 16))
+    for seed in range(4):
+        x = maps(1, 16, 8, 8, seed=seed)
+        want = alone.frame(alone.defaults)[LAYER](x)
+        made = followed.frame(followed.defaults)[LAYER](x)
+        assert torch.equal(made[:, calm], want[:, calm])
+        assert torch.equal(made[:, half], want[:, half] * 0.5)
+
+
+def test_knobs_that_rest_keep_their_taps_and_the_clock_goes_on(network: Generator) -> None:
+    bender = Bender([Slot(LAYER, "feedback", knobs={"hold": 5.0})], network)
+    first = bender.frame(bender.defaults, dt=0.25)
+    assert bender.frame(bender.defaults, dt=0.5) is first
+    assert bender.numbers[0] == 0.5
+    assert not bender.frame(bender.defaults, dt=0.5, divergence=0.0)
+    assert bender.frame(bender.defaults, dt=0.5)
 
 
 def test_stylegan3_shifts_by_parts_of_the_picture() -> None:

@@ -110,6 +110,23 @@ def test_treats_the_pictures_of_a_batch_alike(transform: Transform) -> None:
             assert torch.allclose(together[k : k + 1], played(transform, x[k : k + 1], values), atol=1e-5)
 
 
+@pytest.mark.parametrize("machine_code", [True, False], ids=["machine code", "torch"])
+def test_what_remembers_gives_nothing_that_is_no_number(machine_code: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not machine_code:
+        monkeypatch.setattr(native.KERNELS, "library", None)
+    elif not native.prepare():
+        pytest.skip(native.KERNELS.problem)
+    wrong = torch.tensor([float("nan"), float("inf"), float("-inf"), 1e30, -1e30])
+    for transform in (one for one in transforms().values() if "memory" in one.extras):
+        for dtype, values in itertools.product((torch.float32, torch.bfloat16), settings(transform, 2)):
+            x = maps(1, 5, 6, 7)
+            x[0, :, 0, 0] = wrong
+            made = played(transform, x.to(dtype), values)
+            limit = torch.tensor(warp.LIMIT, dtype=dtype)
+            assert made.isfinite().all()
+            assert made.abs().max() <= limit, values
+
+
 @EVERY
 def test_what_the_host_chooses_changes_nothing(transform: Transform) -> None:
     if transform.choose is None:
