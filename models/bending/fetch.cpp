@@ -42,20 +42,26 @@ void fetch(const T* x, T* y, int from, int to, const Row& row) {
 }
 
 // As `fetch`, for pixels that are all moved alike: they are one stretch of memory.
-template <class T>
+template <class T, bool WHOLE>
 void shift(const T* x, T* y, int from, int to, const Row& row) {
     const int64_t many = int64_t(to - from) * row.channels;
     const float a = row.left[from], b = row.right[from], u = row.up[from], l = row.low[from];
     const T *p = x + row.at[from], *q = p + row.next, *r = p + row.below, *s = q + row.below;
     T* out = y + int64_t(from) * row.channels;
-    int64_t k = 0;
-    if (l == 0)
-        for (; k + LANES <= many; k += LANES) give(a * (u * take(p + k)) + b * (u * take(q + k)), out + k);
-    else
-        for (; k + LANES <= many; k += LANES)
-            give(a * (u * take(p + k) + l * take(r + k)) + b * (u * take(q + k) + l * take(s + k)), out + k);
-    for (; k < many; ++k)
-        narrow(a * (u * wide(p[k]) + l * wide(r[k])) + b * (u * wide(q[k]) + l * wide(s[k])), out + k);
+    if constexpr (WHOLE) {  // what is right of one pixel is left of the next
+        for (int64_t first = 0; first < row.channels; first += LANES) {
+            Floats here = u * take(p + first) + l * take(r + first);
+            for (int64_t k = first; k < many; k += row.channels) {
+                const Floats there = u * take(q + k) + l * take(s + k);
+                give(a * here + b * there, out + k);
+                here = there;
+            }
+        }
+    } else {
+#pragma omp simd
+        for (int64_t k = 0; k < many; ++k)
+            narrow(a * (u * wide(p[k]) + l * wide(r[k])) + b * (u * wide(q[k]) + l * wide(s[k])), out + k);
+    }
 }
 
 constexpr int RUN = 8;  // pixels from which on a stretch pays
@@ -96,7 +102,9 @@ void warp(const Warp& job) {
     const T *x = static_cast<const T*>(job.map.x), *under = static_cast<const T*>(job.under);
     T* y = static_cast<T*>(job.map.y);
     auto* work = c % LANES == 0 ? fetch<T, true> : fetch<T, false>;
-    const bool level = job.kind == GIVEN && !job.px_row && !job.py_column;  // a row's pixels come from the same two rows
+    auto* work_along = c % LANES == 0 ? shift<T, true> : shift<T, false>;
+    const bool plain = job.kind == GIVEN && !job.px_row && !job.py_column;
+    const bool level = plain || job.kind == SHIFTED || job.kind == SCALED;  // a row's pixels come from the same two rows
 #pragma omp parallel num_threads(int(job.map.threads))
     {
         const size_t many = size_t(columns);
@@ -116,7 +124,11 @@ void warp(const Warp& job) {
             if (!known && level) even = stretches(across, left, right, columns);
             known = true;
             beside(py, level ? 1 : columns, h, job, down, up, low);
-            if (level) std::fill_n(down + 1, columns - 1, *down), std::fill_n(up + 1, columns - 1, *up), std::fill_n(low + 1, columns - 1, *low);
+            if (level) {
+                std::fill_n(down + 1, columns - 1, *down);
+                std::fill_n(up + 1, columns - 1, *up);
+                std::fill_n(low + 1, columns - 1, *low);
+            }
 #pragma omp simd
             for (int i = 0; i < columns; ++i) at[size_t(i)] = int64_t(down[i]) * line + int64_t(across[i]) * c;
             const T* from = x + one / rows * h * line;
@@ -124,7 +136,7 @@ void warp(const Warp& job) {
             int done = 0;
             for (size_t k = 0; k < even.size(); k += 2) {
                 work(from, to, done, even[k], row);
-                shift(from, to, even[k], even[k + 1], row);
+                work_along(from, to, even[k], even[k + 1], row);
                 done = even[k + 1];
             }
             work(from, to, done, columns, row);

@@ -33,7 +33,7 @@ SOURCES = {
 }
 TAKES = {"bound": [ctypes.c_void_p, ctypes.c_float], "turns": [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2}
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
-PLACES = ("given", "swayed", "turned", "swirled", "folded")
+PLACES = ("given", "swayed", "shifted", "scaled", "turned", "swirled", "folded")
 RADII = 9
 KINDS = ("gate", "fold", "step", "about", "waves", "mix", "wires")
 
@@ -150,10 +150,11 @@ def resample(
     """`warp.fetched`, which see. The places by `kind`:
 
     "given": `px` and `py` themselves, [1 or H, 1 or W], for as many rows and columns as they have; "swayed": `px` and
-    `py` are added to each pixel's own; "turned": about the place `numbers[:2]`, by the cosine and sine behind it;
-    "swirled": about it, by nothing `numbers[2]` pixels away and by `numbers[3]` radians in the middle; "folded": into
-    sectors of `numbers[2]` radians (0: none) from `numbers[3]` on, where `px` says how far each pixel is from
-    the middle and `py` in which direction.
+    `py` are added to each pixel's own; "shifted": by `numbers[2:]` to the right and down; "scaled": about the place
+    `numbers[:2]`, `numbers[2]` times; "turned": about it, by the cosine and sine behind it; "swirled": about it, by
+    nothing `numbers[2]` pixels away and by `numbers[3]` radians in the middle; "folded": into sectors of `numbers[2]`
+    radians (0: none) from `numbers[3]` on, where `px` says how far each pixel is from the middle and `py` in which
+    direction.
 
     `under` is a map like x, a share and a limit: what was fetched is laid over that map as much as the share says, and
     what is no number becomes 0, what is larger than the limit the limit.

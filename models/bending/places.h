@@ -23,7 +23,7 @@ struct Warp {
     float share, limit;     // then what is larger than the limit becomes the limit
 };
 
-enum { GIVEN, SWAYED, TURNED, SWIRLED, FOLDED };
+enum { GIVEN, SWAYED, SHIFTED, SCALED, TURNED, SWIRLED, FOLDED };
 enum { NOTHING, MIRROR, MIXED };
 
 // Apart from where they are added up: no compiler may put both into one step, which would round otherwise than torch.
@@ -43,6 +43,10 @@ inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) 
     } else if (job.kind == SWAYED) {  // px and py are what is added to each column and row
         for (int i = 0; i < count; ++i) x[i] = float(i) + px[i * px_step];
         for (int i = 0; i < count; ++i) y[i] = float(row) + py[i * py_step];
+    } else if (job.kind == SHIFTED) {  // by u to the right and v down
+        for (int i = 0; i < count; ++i) x[i] = float(i) - u, y[i] = float(row) - v;
+    } else if (job.kind == SCALED) {  // about (cx, cy), u times
+        for (int i = 0; i < count; ++i) x[i] = cx + (float(i) - cx) / u, y[i] = cy + down / u;
     } else if (job.kind == TURNED) {  // about (cx, cy); u and v are cosine and sine, times a factor
         float *across = room, *part = room + count, downs[2];
         for (int i = 0; i < count; ++i) across[i] = float(i) - cx;

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from torch import Tensor
 
-from models.bending.warp import outside, pixels, resample
+from models.bending.warp import fetched, outside, pixels, resample
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -21,9 +21,11 @@ def translate(
     margin: float = 0.0,
 ) -> Tensor:
     """Shift the maps."""
+    across, along = right * (x.shape[3] - 2 * margin), down * (x.shape[2] - 2 * margin)
+    if (made := fetched(x, "shifted", edge, border, numbers=(0.0, 0.0, across, along))) is not None:
+        return made
     columns, rows = pixels(x)
-    width, height = x.shape[3] - 2 * margin, x.shape[2] - 2 * margin
-    return resample(x, columns - right * width, rows - down * height, edge, border)
+    return resample(x, columns - across, rows - along, edge, border)
 
 
 def choose(edge: float) -> dict[str, Any]:
