@@ -29,22 +29,34 @@ class Job(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Sum(ctypes.Structure):
+    """What `add_noise` has, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("count", "numbers", "half", "threads")),
+        *((name, ctypes.c_void_p) for name in ("x", "noise", "y")),
+        ("strength", ctypes.c_float),
+    ]  # fmt: skip
+
+
 class Kernel:
-    """The function, once it is there. `prepare` from any thread; what failed is not tried again."""
+    """The functions, once they are there. `prepare` from any thread; what failed is not tried again."""
 
     def __init__(self) -> None:
         self.call: Callable[[int], None] | None = None
+        self.add: Callable[[int], None] | None = None
         self.problem = ""
         self._lock = threading.Lock()
 
     def prepare(self) -> bool:
-        """Compile and load it: seconds, once on a machine. Whether it can be used; `problem` says why not."""
+        """Compile and load them: seconds, once on a machine. Whether they can be used; `problem` says why not."""
         with self._lock:
             if self.call is None and not self.problem:
                 try:
-                    function = loaded(Path(__file__).with_name("raise.cpp"), "raise_neurons").raise_neurons
-                    function.argtypes, function.restype = [ctypes.c_void_p], None
-                    self.call = function
+                    library = loaded(Path(__file__).with_name("raise.cpp"), "add_noise")
+                    for function in (library.raise_neurons, library.add_noise):
+                        function.argtypes, function.restype = [ctypes.c_void_p], None
+                    self.call, self.add = library.raise_neurons, library.add_noise
                 except (OSError, subprocess.SubprocessError) as error:
                     self.problem = str(error)
                     log.info("decoding plays without its compiled kernel: %s", error)
@@ -67,4 +79,20 @@ def raised(x: Tensor, job: Job, side: int) -> Tensor | None:
     job.down, job.across = max(1, x.shape[2] // side), max(1, x.shape[3] // side)
     job.half, job.x, job.y = x.dtype == torch.bfloat16, x.data_ptr(), y.data_ptr()
     KERNEL.call(ctypes.addressof(job))
+    return y
+
+
+def noisy(x: Tensor, noise: Tensor, strength: Tensor) -> Tensor | None:
+    """x [N, C, H, W] plus `strength` (0-d) times `noise` [1, C, H, W] of x's type and layout, as a new tensor, rounded
+    as torch rounds it; None where that cannot be done here.
+    """
+    able = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and noise.dtype == x.dtype
+    if KERNEL.add is None or not able or noise.shape[1:] != x.shape[1:]:
+        return None
+    if not all(t.is_contiguous(memory_format=torch.channels_last) for t in (x, noise)):
+        return None
+    y = torch.empty_like(x)
+    half, pointers = x.dtype == torch.bfloat16, (x.data_ptr(), noise.data_ptr(), y.data_ptr())
+    job = Sum(len(x), noise.numel(), half, torch.get_num_threads(), *pointers, float(strength.to(x.dtype)))
+    KERNEL.add(ctypes.addressof(job))
     return y

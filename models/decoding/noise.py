@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from models.decoding.native import noisy
+
 SIDE, MOST = 128, 1 << 20  # of the fields of noise that one choice makes
 POOL = 1 << 18
 
@@ -45,11 +47,16 @@ class Noise:
         elif self._fields is not None:
             self._fill(self._fields)
 
-    def add_to(self, y: Tensor, strength: Tensor) -> Tensor:
-        """y [N, C, H, W] with noise of the standard deviation `strength` (0-d) on it: the same tensor."""
+    def added(self, y: Tensor, strength: Tensor, owned: bool) -> Tensor:
+        """y [N, C, H, W] with noise of the standard deviation `strength` (0-d) on it: a new tensor, or y itself where
+        it is `owned` by this frame.
+        """
         fields = self._fields
         if fields is None or (self._whole and (fields.shape[1:] != y.shape[1:] or fields.dtype != y.dtype)):
             fields = self._fields = self._begin(y)
+        if self._whole and not owned and (ready := noisy(y, fields, strength)) is not None:
+            return ready
+        y = y if owned else y.clone()
         if self._whole:
             return y.add_(fields * strength.to(fields.dtype))
         if fields.shape[1:] != y.shape[2:]:

@@ -1,4 +1,5 @@
-// Neurons raised in one look and one pass: what `Speakers` does by torch's calls, for channels-last maps on a processor.
+// Neurons raised in one look and one pass, and noise laid on them in one: what `Speakers` and `Noise` do by torch's calls,
+// for channels-last maps on a processor.
 //
 // A frame has a few milliseconds, and each call of torch costs some microseconds before it computes anything, more when
 // a whole network has just passed through the caches. What a job is, field by field, is in native.py, too.
@@ -86,9 +87,40 @@ void raise_all(const Job& job) {
     }
 }
 
+struct Sum {
+    int64_t count, numbers;  // maps, and the numbers in each
+    int64_t half, threads;
+    const void *x, *noise;   // noise is the same on every map
+    void* y;
+    float strength;
+};
+
+template <class T>
+void add(const Sum& job) {
+    const T* noise = static_cast<const T*>(job.noise);
+    for (int64_t n = 0; n < job.count; ++n) {
+        const T* x = static_cast<const T*>(job.x) + n * job.numbers;
+        T* y = static_cast<T*>(job.y) + n * job.numbers;
+#pragma omp parallel for simd schedule(static) num_threads(int(job.threads))
+        for (int64_t k = 0; k < job.numbers; ++k) {
+            T part;  // rounded, as torch does
+            narrow(wide(noise[k]) * job.strength, &part);
+            narrow(wide(x[k]) + wide(part), y + k);
+        }
+    }
+}
+
 }  // namespace
 
-extern "C" void raise_neurons(const Job* job) {
+extern "C" {
+
+void raise_neurons(const Job* job) {
     if (job->half) raise_all<uint16_t>(*job);
     else raise_all<float>(*job);
+}
+
+void add_noise(const Sum* job) {
+    if (job->half) add<uint16_t>(*job);
+    else add<float>(*job);
+}
 }

@@ -77,10 +77,10 @@ class Speakers:
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
         """x [N, C, H, W] with the chosen neurons raised, or with noise on them, as a new tensor."""
-        y = self._raise(x) if self._steady or self._raised else x.clone()
+        y = self._raise(x) if self._steady or self._raised else x
         if self._noise.silent and not self._steady:
-            return y
-        return self._noise.add_to(y, self._amount * self._noise_std * self._noise_unit)
+            return x.clone() if y is x else y
+        return self._noise.added(y, self._amount * self._noise_std * self._noise_unit, owned=y is not x)
 
     def moved(self) -> None:
         """One of the numbers is another than in the frame before."""

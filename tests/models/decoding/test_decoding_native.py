@@ -44,6 +44,30 @@ def test_it_is_what_torch_makes(
         assert torch.equal(still, (before == expected).all(3).all(2).all(0)), "the same channels are left as they are"
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(1, 4, 4), (2, 9, 5), (1, 70, 33), (1, 1, 1)])
+def test_noise_is_what_torch_makes(
+    dtype: torch.dtype, size: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, statistics = known("stylegan2")
+    decoder = Decoder(network, statistics)
+    values = {"method": 3.0, "amount": 0.7, "n_neurons": 9.0, "noise_std": 0.8}
+    ((layer, tap),) = decoder.frame(values).items()
+    n, h, w = size
+    x = torch.randn(n, len(statistics.layers[layer].rates), h, w, generator=torch.Generator().manual_seed(1))
+    x = x.to(dtype).contiguous(memory_format=LAST)
+    before = x.clone(memory_format=torch.preserve_format)
+    with monkeypatch.context() as without:
+        without.setattr(native.KERNEL, "add", None)
+        expected = tap(x)
+    made = tap(x)
+    assert torch.equal(x, before)
+    assert not torch.equal(made, x)
+    assert made.stride() == x.stride()
+    room = 1e-6 if dtype == torch.float32 else 0  # where a product and a sum are one step, it is rounded once
+    assert torch.allclose(made.float(), expected.float(), atol=room, rtol=room)
+
+
 def test_what_it_cannot_do_it_leaves_to_torch() -> None:
     network, statistics = known("stylegan2")
     decoder = Decoder(network, statistics)
