@@ -21,6 +21,7 @@ struct Row {
     int channels;
     const int64_t* at;    // of the first of four pixels, for each pixel of the result
     const float *left, *right, *up, *low;
+    int64_t own;          // 1 where every pixel has its own `up` and `low`, 0 where all have the same
 };
 
 // Pixels `from` to `to` of a row, each a sum of four; WHOLE where the channels fill vectors.
@@ -28,7 +29,7 @@ template <class T, bool WHOLE>
 void fetch(const T* x, T* y, int from, int to, const Row& row) {
     const int c = row.channels;
     for (int i = from; i < to; ++i) {
-        const float a = row.left[i], b = row.right[i], u = row.up[i], l = row.low[i];
+        const float a = row.left[i], b = row.right[i], u = row.up[i * row.own], l = row.low[i * row.own];
         const T *p = x + row.at[i], *q = p + row.next, *r = p + row.below, *s = q + row.below;
         T* out = y + int64_t(i) * c;
         if constexpr (WHOLE) {
@@ -45,7 +46,7 @@ void fetch(const T* x, T* y, int from, int to, const Row& row) {
 template <class T, bool WHOLE>
 void shift(const T* x, T* y, int from, int to, const Row& row) {
     const int64_t many = int64_t(to - from) * row.channels;
-    const float a = row.left[from], b = row.right[from], u = row.up[from], l = row.low[from];
+    const float a = row.left[from], b = row.right[from], u = *row.up, l = *row.low;
     const T *p = x + row.at[from], *q = p + row.next, *r = p + row.below, *s = q + row.below;
     T* out = y + int64_t(from) * row.channels;
     if constexpr (WHOLE) {  // what is right of one pixel is left of the next
@@ -103,8 +104,7 @@ void warp(const Warp& job) {
     T* y = static_cast<T*>(job.map.y);
     auto* work = c % LANES == 0 ? fetch<T, true> : fetch<T, false>;
     auto* work_along = c % LANES == 0 ? shift<T, true> : shift<T, false>;
-    const bool plain = job.kind == GIVEN && !job.px_row && !job.py_column;
-    const bool level = plain || job.kind == SHIFTED || job.kind == SCALED;  // a row's pixels come from the same two rows
+    const bool level = is_level(job);
 #pragma omp parallel num_threads(int(job.map.threads))
     {
         const size_t many = size_t(columns);
@@ -115,23 +115,22 @@ void warp(const Warp& job) {
         float *px = numbers.data(), *py = px + columns, *left = py + columns, *right = left + columns,
               *up = right + columns, *low = up + columns, *room = low + columns;
         int32_t *across = whole.data(), *down = across + columns;
-        const Row row = {w > 1 ? c : 0, h > 1 ? line : 0, c, at.data(), left, right, up, low};
+        const Row row = {w > 1 ? c : 0, h > 1 ? line : 0, c, at.data(), left, right, up, low, level ? 0 : 1};
         bool known = false;  // the columns, where all rows have the same
 #pragma omp for schedule(static)
         for (int64_t one = 0; one < job.map.count * rows; ++one) {
             find(job, one % rows, px, py, room);
-            if (!known || !level) beside(px, columns, w, job, across, left, right);
-            if (!known && level) even = stretches(across, left, right, columns);
-            known = true;
             beside(py, level ? 1 : columns, h, job, down, up, low);
-            if (level) {
-                std::fill_n(down + 1, columns - 1, *down);
-                std::fill_n(up + 1, columns - 1, *up);
-                std::fill_n(low + 1, columns - 1, *low);
-            }
-#pragma omp simd
-            for (int i = 0; i < columns; ++i) at[size_t(i)] = int64_t(down[i]) * line + int64_t(across[i]) * c;
             const T* from = x + one / rows * h * line;
+            if (!level || !known) {
+                beside(px, columns, w, job, across, left, right);
+                const int64_t below = level ? 0 : line;
+#pragma omp simd
+                for (int i = 0; i < columns; ++i) at[size_t(i)] = int64_t(down[i]) * below + int64_t(across[i]) * c;
+                if (level) even = stretches(across, left, right, columns);
+                known = true;
+            }
+            if (level) from += *down * line;
             T* to = y + one * columns * c;
             int done = 0;
             for (size_t k = 0; k < even.size(); k += 2) {

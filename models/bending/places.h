@@ -31,6 +31,11 @@ __attribute__((noinline)) void times(const float* v, float by, float* made, int 
     for (int i = 0; i < count; ++i) made[i] = v[i] * by;
 }
 
+// Whether each column, and each row, is fetched from one place all along.
+inline bool is_level(const Warp& job) {
+    return (job.kind == GIVEN && !job.px_row && !job.py_column) || job.kind == SHIFTED || job.kind == SCALED;
+}
+
 // Columns x, rows y of the places that row `row` is fetched from. `room` is for two rows of numbers more.
 inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) {
     const int count = int(job.columns);
@@ -43,8 +48,10 @@ inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) 
     } else if (job.kind == SWAYED) {  // px and py are what is added to each column and row
         for (int i = 0; i < count; ++i) x[i] = float(i) + px[i * px_step];
         for (int i = 0; i < count; ++i) y[i] = float(row) + py[i * py_step];
-    } else if (job.kind == SHIFTED) {  // by u to the right and v down
-        for (int i = 0; i < count; ++i) x[i] = float(i) - u, y[i] = float(row) - v;
+    } else if (job.kind == SHIFTED) {  // by u times cx to the right and v times cy down
+        times(&cx, u, &room[0], 1), times(&cy, v, &room[1], 1);
+        const float right = room[0], below = float(row) - room[1];
+        for (int i = 0; i < count; ++i) x[i] = float(i) - right, y[i] = below;
     } else if (job.kind == SCALED) {  // about (cx, cy), u times
         for (int i = 0; i < count; ++i) x[i] = cx + (float(i) - cx) / u, y[i] = cy + down / u;
     } else if (job.kind == TURNED) {  // about (cx, cy); u and v are cosine and sine, times a factor

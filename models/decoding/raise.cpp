@@ -87,6 +87,8 @@ void raise_all(const Job& job) {
     }
 }
 
+constexpr int64_t FEW = 1 << 15;  // numbers for which no other thread is asked
+
 struct Sum {
     int64_t count, numbers;  // maps, and the numbers in each
     int64_t half, threads;
@@ -101,7 +103,7 @@ void add(const Sum& job) {
     for (int64_t n = 0; n < job.count; ++n) {
         const T* x = static_cast<const T*>(job.x) + n * job.numbers;
         T* y = static_cast<T*>(job.y) + n * job.numbers;
-#pragma omp parallel for simd schedule(static) num_threads(int(job.threads))
+#pragma omp parallel for simd schedule(static) num_threads(int(job.threads)) if (job.numbers > FEW)
         for (int64_t k = 0; k < job.numbers; ++k) {
             T part;  // rounded, as torch does
             narrow(wide(noise[k]) * job.strength, &part);

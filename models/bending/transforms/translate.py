@@ -21,11 +21,11 @@ def translate(
     margin: float = 0.0,
 ) -> Tensor:
     """Shift the maps."""
-    across, along = right * (x.shape[3] - 2 * margin), down * (x.shape[2] - 2 * margin)
-    if (made := fetched(x, "shifted", edge, border, numbers=(0.0, 0.0, across, along))) is not None:
+    width, height = x.shape[3] - 2 * margin, x.shape[2] - 2 * margin
+    if (made := fetched(x, "shifted", edge, border, numbers=(width, height, right, down))) is not None:
         return made
     columns, rows = pixels(x)
-    return resample(x, columns - across, rows - along, edge, border)
+    return resample(x, columns - right * width, rows - down * height, edge, border)
 
 
 def choose(edge: float) -> dict[str, Any]:
