@@ -205,12 +205,11 @@ void reshape(const Shape* job) {
     else shape<float>(*job);
 }
 
-// In place at `map.y`. `limit` is a number of the map's own type.
-void bound(const Map* map, float limit) {
-    const int64_t count = map->count * map->height * map->width * map->channels;
+// `count` numbers, in place; bfloat16 if `half`. `limit` is a number of their own type.
+void bound(void* numbers, int64_t count, int64_t half, int64_t threads, float limit) {
     int32_t bits;
     std::memcpy(&bits, &limit, 4);
-    if (map->half) keep<int16_t>(static_cast<int16_t*>(map->y), count, int16_t(bits >> 16), 0x7f80, int(map->threads));
-    else keep<int32_t>(static_cast<int32_t*>(map->y), count, bits, 0x7f800000, int(map->threads));
+    if (half) keep<int16_t>(static_cast<int16_t*>(numbers), count, int16_t(bits >> 16), 0x7f80, int(threads));
+    else keep<int32_t>(static_cast<int32_t*>(numbers), count, bits, 0x7f800000, int(threads));
 }
 }

@@ -105,6 +105,8 @@ void warp(const Warp& job) {
     auto* work = c % LANES == 0 ? fetch<T, true> : fetch<T, false>;
     auto* work_along = c % LANES == 0 ? shift<T, true> : shift<T, false>;
     const bool level = is_level(job);
+    Warp alone = job;  // where columns are known, a place tells the row
+    alone.columns = 1;
 #pragma omp parallel num_threads(int(job.map.threads))
     {
         const size_t many = size_t(columns);
@@ -119,7 +121,7 @@ void warp(const Warp& job) {
         bool known = false;  // the columns, where all rows have the same
 #pragma omp for schedule(static)
         for (int64_t one = 0; one < job.map.count * rows; ++one) {
-            find(job, one % rows, px, py, room);
+            find(level && known ? alone : job, one % rows, px, py, room);
             beside(py, level ? 1 : columns, h, job, down, up, low);
             const T* from = x + one / rows * h * line;
             if (!level || !known) {

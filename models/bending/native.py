@@ -31,7 +31,10 @@ SOURCES = {
     "bound": "change.cpp",
     "turns": "change.cpp",
 }
-TAKES = {"bound": [ctypes.c_void_p, ctypes.c_float], "turns": [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2}
+TAKES = {
+    "bound": [ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_float],
+    "turns": [ctypes.c_void_p] * 3 + [ctypes.c_int64] * 2,
+}
 BORDERS = {"nothing": 0, "mirror": 1, "mixed": 2}
 PLACES = {name: k for k, name in enumerate(("given", "swayed", "shifted", "scaled", "turned", "swirled", "folded"))}
 RADII = 9
@@ -91,13 +94,13 @@ class Shape(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Library:
-    """The compiled functions; each takes the address of its job, but for the last."""
+    """The compiled functions; each takes the address of its job, but for the last two."""
 
     resample: Callable[[int], None]
     average_bins: Callable[[int], None]
     extremum: Callable[[int], None]
     reshape: Callable[[int], None]
-    bound: Callable[[int, float], None]
+    bound: Callable[[int, int, int, int, float], None]
     turns: Callable[[int, int, int, int, int], None]
 
 
@@ -249,8 +252,8 @@ def bound(x: Tensor, limit: float) -> bool:
         return False
     if not (x.is_contiguous(memory_format=torch.channels_last) or x.is_contiguous()):
         return False
-    job = _map(x, x)
-    KERNELS.library.bound(ctypes.addressof(job), _kept(limit, x.dtype))
+    count, half = x.numel(), x.dtype == torch.bfloat16
+    KERNELS.library.bound(x.data_ptr(), count, half, _threads(count), _kept(limit, x.dtype))
     return True
 
 
@@ -285,8 +288,11 @@ def _empty(x: Tensor, rows: int, columns: int) -> Tensor:
 
 def _map(x: Tensor, y: Tensor) -> Map:
     n, c, h, w = x.shape
-    threads = torch.get_num_threads() if x.numel() > FEW else 1
-    return Map(n, h, w, c, x.dtype == torch.bfloat16, threads, x.data_ptr(), y.data_ptr())
+    return Map(n, h, w, c, x.dtype == torch.bfloat16, _threads(n * c * h * w), x.data_ptr(), y.data_ptr())
+
+
+def _threads(count: int) -> int:
+    return torch.get_num_threads() if count > FEW else 1
 
 
 def _steps(p: Tensor) -> tuple[int, int]:
