@@ -2,13 +2,15 @@
 
 The model is that of Whiteley et al. 2006 in the state space of Krebs, Boeck and Widmer 2015, its forward pass only:
 states lie in one row, tempo after tempo, one state a hop; all move on, and where a beat ends the tempo may change a
-little. Three things weigh: how much is new in the sound (more is more like a beat, or like the middle of one), which
-tempo the music would be counted at (`periods`), and whether it is the beat or the off-beat (`bars`).
+little. Four things weigh: how much is new in the sound (more is more like a beat, or like the middle of one), how
+likely a moment was a beat (`activation`), which tempo the music would be counted at (`activation` and `periods`), and
+whether it is the beat or the off-beat (`offbeat`).
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +24,15 @@ STIFF = 90.0  # how unlikely a change of tempo is at a beat
 SHARP = 0.018  # seconds: how near to a beat is on the beat
 MIDDLE = 0.55  # how much the middle of a beat counts as one
 WEIGHT, LITTLE = 2.0, 0.12  # of novelty, a hop, and how much of it is nothing
+HEED, WIDE, ALIKE = 0.2, 0.02, 0.6  # of an answer about a beat: its weight, how near (seconds), what the middle counts
 FORGET = 2e-4  # a frame: so that a wrong belief can be left
 
 
 class Pointer:
     """The filter, in frames of `STEP` hops of `dt` seconds. `step` once a frame; `read` says where the beat is."""
 
-    def __init__(self, dt: float) -> None:
+    def __init__(self, dt: float, ago: float = 0.0) -> None:
+        """Answers about a beat (`believe`) are about what was `ago` hops before."""
         self.dt = dt
         self.periods = np.arange(round(60 / FASTEST / dt), round(60 / SLOWEST / dt) + 1)
         ends = np.cumsum(self.periods)
@@ -41,17 +45,28 @@ class Pointer:
         self._start = np.asarray(np.repeat(prior / self.periods / prior.sum(), self.periods), np.float32)
         place = np.concatenate([np.arange(count) for count in self.periods])
         period = np.repeat(self.periods, self.periods)
-        near = np.minimum(place, period - place) * dt
-        shape = np.exp(-0.5 * (near / SHARP) ** 2)
-        shape += MIDDLE * np.exp(-0.5 * (np.abs(place - period / 2) * dt / SHARP) ** 2)
-        means = np.add.reduceat(shape, self.first) / self.periods
-        self._gain = np.asarray(WEIGHT * (shape - np.repeat(means, self.periods)), np.float32)
+        self._gain = WEIGHT * self._beats(place, period, SHARP, MIDDLE)
+        self._heed = HEED * self._beats(place - ago, period, WIDE, ALIKE)
         self._half = np.repeat(self.first, self.periods) + (place + period // 2) % period
         self.phase = np.asarray(place / period, np.float32)
         self.turn = np.exp(2j * np.pi * place / period).astype(np.complex64)
         self.belief = self._start.copy()
         self._spare = np.zeros(len(place), np.float32)
         self._weight = np.zeros(len(place), np.float32)
+
+    def _beats(self, place: NDArray[Any], period: NDArray[Any], width: float, middle: float) -> Floats:
+        """How much more than usual a state at `place` hops of its `period` is on a beat. The middle counts less."""
+        away = np.abs((place / period + 0.5) % 1.0 - 0.5) * period * self.dt
+        half = np.abs((place / period) % 1.0 - 0.5) * period * self.dt
+        shape = np.exp(-0.5 * (away / width) ** 2) + middle * np.exp(-0.5 * (half / width) ** 2)
+        means = np.add.reduceat(shape, self.first) / self.periods
+        return np.asarray(shape - np.repeat(means, self.periods), np.float32)
+
+    def believe(self, odds: float) -> None:
+        """Weigh all states by the log odds that there was a beat."""
+        np.multiply(self._heed, np.float32(odds), out=self._weight)
+        np.exp(self._weight, out=self._weight)
+        self.belief *= self._weight
 
     def step(self, novelty: float) -> None:
         """One frame with the sum of how much was new in its hops (each 0 nothing .. 1 a strong beat)."""

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perform.audio.bar import Bar
+from perform.audio.beat.activation import AGE, BEAT, FRAMES, Activation
 from perform.audio.beat.bars import TURNS, Bars
 from perform.audio.beat.front import BANDS
+from perform.audio.beat.offbeat import Offbeat, odds
 from perform.audio.beat.periods import TEMPI, Periods
 from perform.audio.beat.pointer import STEP, Pointer
 from perform.audio.beat.weights import under
@@ -30,22 +32,29 @@ SURE = 0.2  # below this the pointer has not made up its mind
 APART = 0.4  # beats: no two beats are nearer
 SOONEST = 64  # frames before the networks are asked
 EVERY = 24  # frames between two questions
-COUNTED, LEANING = 0.5, 0.2  # weight of an answer: of the tempo, of beat against off-beat
-DWELL, CONTRARY = 0.07, 1.5  # how fast answers about the off-beat add up; log odds at which it turns over
+COUNTED, TOLD, LEANING = 0.25, 1.0, 0.2  # weight of an answer: of the tempo (periods, activation), of the off-beat
+SETTLE = 0.15  # share of a new answer of the tempo (activation)
+FAINT, CLEAR, LEAST = 0.25, 0.7, 0.15  # the best answer of late that is none, and one; how sure of the first at least
+LINGER = 4.0  # seconds over which the best answer is forgotten
 DOUBT = 0.004  # least chance that is given to a tempo
+LEARNED = 256 / 48000  # seconds a hop in the music that the networks learned from
 
 
 class Tracker:
     """One `step` a hop. One thread."""
 
     def __init__(self, weights: Mapping[str, Any], centres: NDArray[np.floating], dt: float) -> None:
-        """`weights` of both perceptrons, as "tempi." and "bars."; `centres` of the mel bands (hertz); `dt` a hop."""
+        """`weights` of the three networks, as "activation.", "tempi." and "bars."; `centres` of the mel bands (hertz);
+        `dt` a hop."""
         self._dt, self._frame = dt, STEP * dt
-        self._pointer = Pointer(dt)
+        self._ago = AGE * FRAMES * STEP * dt
+        self._pointer = Pointer(dt, AGE * FRAMES * STEP)
+        self._activation = Activation(under("activation.", weights))
         self._periods = Periods(under("tempi.", weights), centres, self._frame)
         self._bars = Bars(under("bars.", weights), centres)
-        place = np.log2(self._pointer.bpm / TEMPI[0]) / np.log2(TEMPI[1] / TEMPI[0]) - 0.5
-        self._classes = np.clip(place, 0.0, len(TEMPI) - 2.0)
+        self._counted = _Classes(self._pointer.bpm)
+        self._told = _Classes(self._pointer.bpm * dt / LEARNED)  # it knows no seconds, only steps
+        self._tempo = np.zeros(len(TEMPI) - 1, np.float32)
         self._bar = Bar()
         self._now, self._rise = np.zeros(BANDS, np.float32), np.zeros(BANDS, np.float32)
         self._novelty = 0.0
@@ -53,9 +62,10 @@ class Tracker:
         self.period = 0.5
         self._phase = 0.0
         self._off = 0.0
-        self._odds = 0.0
+        self._offbeat = Offbeat()
         self._since = 1.0  # beats since the last one
         self._sure = Follower(0.3, 3.0, 2 * self._frame)
+        self._clear = Follower(0.0, LINGER, FRAMES * self._frame)
 
     @property
     def phase(self) -> float:
@@ -64,7 +74,9 @@ class Tracker:
 
     @property
     def confidence(self) -> float:
-        return self._sure.value
+        """How sure it is, 0..1: of one tempo and phase above all others, and that there are beats at all."""
+        clear = (self._clear.value - FAINT) / (CLEAR - FAINT)
+        return self._sure.value * min(max(clear, LEAST), 1.0)
 
     @property
     def count(self) -> int:
@@ -99,6 +111,8 @@ class Tracker:
         self._pointer.step(novelty)
         self._periods.add(self._rise)
         self._bars.add(self._now, self._rise)
+        if self._activation.add(self._now, self._rise):
+            self._believe()
         frames = self._hops // STEP
         if frames >= SOONEST and frames % EVERY == 0:
             self._count_tempo()
@@ -107,26 +121,31 @@ class Tracker:
         if frames % 2 == 0:
             self._steer()
 
+    def _believe(self) -> None:
+        """The network has answered."""
+        chance, told = float(self._activation.seen[BEAT]), self._activation.tempo
+        self._pointer.believe(odds(chance))
+        self._clear.step(chance)
+        self._offbeat.hear((self._phase - self._ago / self.period) % 1.0, chance)
+        chances = np.exp(told - told.max())
+        self._tempo += (np.log(chances / chances.sum() + DOUBT) - self._tempo) * np.float32(SETTLE)
+
     def _count_tempo(self) -> None:
         """Ask at which tempo this would be counted."""
-        chance = np.log(self._periods.read() + DOUBT)
-        low = self._classes.astype(np.intp)
-        part = self._classes - low
-        there = chance[low] * (1.0 - part) + chance[np.minimum(low + 1, len(chance) - 1)] * part
-        self._pointer.prefer(np.exp(COUNTED * (there - there.max())).astype(np.float32))
+        chance = COUNTED * self._counted.of(np.log(self._periods.read() + DOUBT)) + TOLD * self._told.of(self._tempo)
+        self._pointer.prefer(np.exp(chance - chance.max()).astype(np.float32))
 
     def _place_bar(self) -> None:
         """Ask whether it is the beat or the off-beat, and which beat is the one."""
         chances = self._bars.read(self.period / self._frame, self._phase % 1.0)
-        on = min(max(float(chances[::2].sum()), 0.01), 0.99)
-        self._odds += (math.log(on / (1.0 - on)) - self._odds) * DWELL
-        if self._odds < -CONTRARY:
-            self._odds = -self._odds
+        self._offbeat.fold(float(chances[::2].sum()))
+        if self._offbeat.contrary:
+            self._offbeat.turn()
             self._pointer.turn_over()
             self._phase += 0.5 if self._phase < 0.5 else -0.5
             return
-        if self._odds > 0.0:
-            on = 1.0 / (1.0 + math.exp(-LEANING * self._odds))
+        if self._offbeat.log_odds > 0.0:
+            on = 1.0 / (1.0 + math.exp(-LEANING * self._offbeat.log_odds))
             self._pointer.lean(self.period, self._phase - LATE / self.period, on)
         self._bar.weigh([float(chances[turn]) + 0.02 for turn in range(0, TURNS, 2)])
 
@@ -144,8 +163,26 @@ class Tracker:
         if wrong and sure > SURE and self._off > HASTE + (PATIENCE - HASTE) * settled:
             self.period, self._off = period, 0.0
             self._phase += error
+            if far:
+                self._offbeat.forget()
+            elif abs(error) > 0.25:
+                self._offbeat.turn()
             return
         weight = min(1.0, sure * 1.5)
         if not far:
             self.period += (period - self.period) * (1.0 - math.exp(-step / TURN)) * weight
         self._phase += error * (1.0 - math.exp(-step / PULL)) * weight
+
+
+class _Classes:
+    """Chances of classes of tempo (`periods.TEMPI`) as chances of the tempi of the pointer, in between by lines."""
+
+    def __init__(self, bpm: NDArray[np.floating]) -> None:
+        place = np.log2(bpm / TEMPI[0]) / np.log2(TEMPI[1] / TEMPI[0]) - 0.5
+        place = np.clip(place, 0.0, len(TEMPI) - 2.0)
+        self._low = place.astype(np.intp)
+        self._high = np.minimum(self._low + 1, len(TEMPI) - 2)
+        self._part = place - self._low
+
+    def of(self, chances: Floats) -> Floats:
+        return np.asarray(chances[self._low] * (1.0 - self._part) + chances[self._high] * self._part, np.float32)

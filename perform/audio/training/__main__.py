@@ -1,7 +1,8 @@
 """The recipe: `python -m perform.audio.training {prepare,learn,pack,held} FOLDER`.
 
-`prepare` renders the material (half an hour of one core, to be stopped at will), `learn` learns three perceptrons (a
-quarter of an hour), `pack` writes their weights into the program, `held` renders the annotated set that judges them.
+`prepare` renders the material (an hour of one core, to be stopped at will), `learn` learns the four networks (an hour
+and a half, 5 GB of memory), `pack` writes their weights into the program, `held` renders the annotated set that judges
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import logging
 from pathlib import Path
 
-SHARDS = 46
+SHARDS = 160
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
 
             shards(folder / "shards", SHARDS)
         case "learn":
+            from perform.audio.training.activations import learn_activation
             from perform.audio.training.barlines import learn_bars
             from perform.audio.training.hits import learn_drums
             from perform.audio.training.tempi import learn_tempi
@@ -34,11 +36,12 @@ def main() -> None:
             learn_drums(folder / "shards", folder / "drums.npz")
             learn_tempi(folder / "shards", folder / "tempi.npz")
             learn_bars(folder / "shards", folder / "bars.npz")
+            learn_activation(folder / "shards", folder / "activation.npz")
         case "pack":
             from perform.audio.beat.weights import WEIGHTS
             from perform.audio.training.pack import pack
 
-            pack([folder / f"{name}.npz" for name in ("tempi", "bars", "drums")], WEIGHTS)
+            pack([folder / f"{name}.npz" for name in ("tempi", "bars", "drums", "activation")], WEIGHTS)
         case "held":
             from perform.audio.training.held import write_held
 

@@ -52,15 +52,16 @@ def _material(shard: Mapping[str, NDArray[Any]], at: str) -> Material:
 
 
 def crops(
-    pieces: list[Material], random: Random, count: int, hops: int, *, harder: float = 0.0
+    pieces: list[Material], random: Random, count: int, hops: int, *, harder: float = 0.0, stretch: float = 0.1
 ) -> tuple[Floats, list[dict[str, NDArray[np.floating]]]]:
     """`count` crops of mixed power [count, hops, BANDS] and the times in each, in hops from its start. With `harder`
-    drums and the rest are each filtered once more, by so much more than a mix would."""
+    drums and the rest are each filtered once more, by so much more than a mix would. Every other crop is played faster
+    or slower, by up to `stretch` (natural logarithm)."""
     power = np.empty((count, hops, BANDS), np.float32)
     times = []
     for row in range(count):
         piece = pieces[int(random.integers(len(pieces)))]
-        pace = float(np.exp(random.uniform(-0.1, 0.1))) if random.random() < 0.5 else 1.0
+        pace = float(np.exp(random.uniform(-stretch, stretch))) if random.random() < 0.5 else 1.0
         span = int(hops * pace) + 2
         start = int(random.integers(-hops // 8, max(len(piece.rest) - span, 1)))
         places = np.clip(start + (np.arange(hops) * pace).astype(int), 0, len(piece.rest) - 1)

@@ -106,7 +106,7 @@ def accompaniment(seed: int) -> Song:
     ]
     beats = int(re.findall(r"^Time (\d)", text, re.MULTILINE)[0])
     low, high = next(((low, high) for word, low, high in _PACE if word in file.stem), (90, 150))
-    bpm = round(float(random.uniform(low, high)), 1)
+    bpm = int(random.uniform(low, high))  # MMA drops what is behind the point, and beats would drift
     bars = max(8, int(42 * bpm / 60 / beats))
     lines = [f"Tempo {bpm}", f"Time {beats}"]
     chords = [str(random.choice(_CHORDS)) for _ in range(int(random.choice([4, 8])))]
