@@ -42,6 +42,8 @@ void fetch(const T* x, T* y, int from, int to, const Row& row) {
     }
 }
 
+constexpr int NARROW = 4 * LANES;  // channels that lie close enough to be walked over one vector of them after the other
+
 // As `fetch`, for pixels that are all moved alike: they are one stretch of memory.
 template <class T, bool WHOLE>
 void shift(const T* x, T* y, int from, int to, const Row& row) {
@@ -49,7 +51,7 @@ void shift(const T* x, T* y, int from, int to, const Row& row) {
     const float a = row.left[from], b = row.right[from], u = *row.up, l = *row.low;
     const T *p = x + row.at[from], *q = p + row.next, *r = p + row.below, *s = q + row.below;
     T* out = y + int64_t(from) * row.channels;
-    if constexpr (WHOLE) {  // what is right of one pixel is left of the next
+    if (WHOLE && row.channels <= NARROW) {  // what is right of one pixel is left of the next
         for (int64_t first = 0; first < row.channels; first += LANES) {
             Floats here = u * take(p + first) + l * take(r + first);
             for (int64_t k = first; k < many; k += row.channels) {
@@ -59,20 +61,30 @@ void shift(const T* x, T* y, int from, int to, const Row& row) {
             }
         }
     } else {
-#pragma omp simd
-        for (int64_t k = 0; k < many; ++k)
+        int64_t k = 0;
+        for (; k + LANES <= many; k += LANES)
+            give(a * (u * take(p + k) + l * take(r + k)) + b * (u * take(q + k) + l * take(s + k)), out + k);
+        for (; k < many; ++k)
             narrow(a * (u * wide(p[k]) + l * wide(r[k])) + b * (u * wide(q[k]) + l * wide(s[k])), out + k);
     }
 }
 
 constexpr int RUN = 8;  // pixels from which on a stretch pays
 
-// Where stretches of pixels that are all moved alike begin and end; in between are those that are not.
-std::vector<int> stretches(const int32_t* at, const float* left, const float* right, int count) {
-    std::vector<int> found;
+// Pixels from `begin` to before `end` that are all moved alike, or that are fetched from where there is `nothing`.
+struct Stretch {
+    int begin, end;
+    bool nothing;
+};
+
+// The stretches of a row; in between are pixels that are moved each in its own way.
+std::vector<Stretch> stretches(const int32_t* at, const float* left, const float* right, int count) {
+    std::vector<Stretch> found;
     for (int i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && at[end] == at[end - 1] + 1 && left[end] == left[i] && right[end] == right[i];) ++end;
-        if (end - i >= RUN) found.push_back(i), found.push_back(end);
+        const bool nothing = left[i] == 0 && right[i] == 0;
+        for (end = i + 1; end < count && left[end] == left[i] && right[end] == right[i] && (nothing || at[end] == at[end - 1] + 1);)
+            ++end;
+        if (end - i >= RUN) found.push_back({i, end, nothing});
     }
     return found;
 }
@@ -113,7 +125,7 @@ void warp(const Warp& job) {
         std::vector<float> numbers(8 * many);
         std::vector<int32_t> whole(2 * many);
         std::vector<int64_t> at(many);
-        std::vector<int> even;
+        std::vector<Stretch> even;
         float *px = numbers.data(), *py = px + columns, *left = py + columns, *right = left + columns,
               *up = right + columns, *low = up + columns, *room = low + columns;
         int32_t *across = whole.data(), *down = across + columns;
@@ -135,10 +147,13 @@ void warp(const Warp& job) {
             if (level) from += *down * line;
             T* to = y + one * columns * c;
             int done = 0;
-            for (size_t k = 0; k < even.size(); k += 2) {
-                work(from, to, done, even[k], row);
-                work_along(from, to, even[k], even[k + 1], row);
-                done = even[k + 1];
+            if (level && *up == 0 && *low == 0) done = columns, std::memset(to, 0, size_t(columns) * c * sizeof(T));
+            for (size_t k = 0; k < even.size() && done < columns; ++k) {
+                const auto [begin, end, nothing] = even[k];
+                work(from, to, done, begin, row);
+                if (nothing) std::memset(to + int64_t(begin) * c, 0, size_t(end - begin) * c * sizeof(T));
+                else work_along(from, to, begin, end, row);
+                done = end;
             }
             work(from, to, done, columns, row);
             if (under) lay(under + one * columns * c, to, int64_t(columns) * c, job.share, job.limit);

@@ -50,6 +50,7 @@ WARPS = ("feedback", "kaleidoscope", "mirror", "pixelate", "rotate", "scale", "s
 MORPHOLOGY = ("dilate", "erode")
 OTHERS = ("blur", "phase", "pixel_sort", "sharpen")  # whole maps, no limit was set
 WARM_UP = 2
+SWING = 40
 
 
 def kind(transform: str) -> tuple[str, float]:
@@ -113,8 +114,8 @@ def _ratio(pairs: list[tuple[float, float]]) -> float:
 
 
 def swing(transform: str, frame: int) -> dict[str, float]:
-    """The knobs in this frame: to and fro in 40 frames."""
-    share = abs(frame % 40 - 20) / 20
+    """The knobs in this frame: to and fro in SWING frames."""
+    share = abs(frame % SWING - SWING // 2) / (SWING // 2)
     return {name: low + share * (high - low) for name, (low, high) in SETTINGS[transform].items()}
 
 
@@ -134,17 +135,14 @@ def _halves(network: Generator, layer: str) -> Any:
 
 
 def _call(form: Play, w: Tensor, made: Any) -> Callable[[int], object]:
-    """One frame: the knobs are moved, the picture is made."""
+    """One frame with the knobs where hands have moved them: they are read, the picture is made."""
     bender, transform = made
     names = [knob.name.partition(".")[2] for knob in bender.knobs]
-    rest = bender.defaults
-
-    def play(frame: int) -> object:
-        moved = swing(transform, frame)
-        values = [moved.get(name, value) for name, value in zip(names, rest, strict=True)]
-        return form(w, bender.frame(values))
-
-    return play
+    hands = [
+        [moved.get(name, value) for name, value in zip(names, bender.defaults, strict=True)]
+        for moved in (swing(transform, frame) for frame in range(SWING))
+    ]
+    return lambda frame: form(w, bender.frame(hands[frame % SWING]))
 
 
 def _forms(network: Generator, layers: tuple[str, ...], tell: Callable[[str], None]) -> tuple[Play, dict[str, Play]]:
