@@ -181,7 +181,14 @@ class _Walk:
         across, down = self._skirts()
         if not across and not down:
             return x
-        return F.pad(x, (across * scale, across * scale, down * scale, down * scale), mode="circular")
+        across, down = across * scale, down * scale
+        if down <= x.shape[2] and across <= x.shape[3]:
+            return F.pad(x, (across, across, down, down), mode="circular")
+        rows, columns = (  # a map of one pixel goes round twice, which `pad` refuses
+            torch.arange(-skirt, size + skirt, device=x.device) % size
+            for skirt, size in zip((down, across), x.shape[2:], strict=True)
+        )
+        return x[:, :, rows[:, None], columns]
 
     def _wrapped(self, layer: Callable[[Tensor], Tensor], x: Tensor, scale: int) -> Tensor:
         """A layer that enlarges by `scale`, run on x as if the sides that wrap were joined."""

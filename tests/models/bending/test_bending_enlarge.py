@@ -1,5 +1,7 @@
 """Wide pictures: as many times as wide, without a seam where asked, and each latent's own at its end."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from bending_tools import latent, small
@@ -32,6 +34,14 @@ def test_tiles_have_one_period(network: Generator, layer: str) -> None:
     assert (made - made.roll(32, 3)).abs().max() < 1e-4
     assert (made - made.roll(32, 2)).abs().max() < 1e-4
     assert made.std() > 0.05
+
+
+def test_a_map_of_one_pixel_goes_round(network: Generator) -> None:
+    tiny = Enlarge("b4.conv1", stretch_x=0.25, stretch_y=0.25, wrap_x=True, wrap_y=True)
+    made = synthesize_wide(network, latent(network), tiny)
+    tiled = synthesize_wide(network, latent(network), replace(tiny, tile_x=4, tile_y=4))
+    assert made.shape == (1, 3, 8, 8)
+    assert torch.allclose(tiled[..., 8:16, 16:24], made, atol=1e-5)
 
 
 def test_two_latents_are_themselves_at_their_ends() -> None:
