@@ -1,8 +1,9 @@
 """Tempo and beat: where in the beat the music is now, and how fast it goes. Causal, one step a hop.
 
-A filter over all tempi and phases (`beat.pointer`) weighs what is new in the sound; two small perceptrons, learned from
-music of many styles, tell it at which tempo that would be counted (`beat.periods`) and which pulse is the beat and the
-one of a bar (`beat.bars`); a clock that runs on by itself follows (`beat.tracker`).
+A filter over all tempi and phases (`beat.pointer`) weighs what is new in the sound; three small networks, learned from
+music of many styles, tell it what is a beat and how fast it goes (`beat.activation`), at which tempo that would be
+counted (`beat.periods`), and which pulse is the beat and the one of a bar (`beat.bars`, gathered by `beat.offbeat`); a
+clock that runs on by itself follows (`beat.tracker`).
 """
 
 from __future__ import annotations

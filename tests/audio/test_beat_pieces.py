@@ -136,6 +136,16 @@ def test_the_one_moves_only_to_what_is_clearly_likelier() -> None:
     assert bar.count == before
 
 
+def test_the_one_is_heard_beat_by_beat_too() -> None:
+    """Folded bars that know nothing, and beats that say by themselves which is the one: it is found, also from behind."""
+    bar = Bar()
+    for beat in range(24):
+        bar.beat()
+        bar.hear(2.0 if (beat - 1) % 4 == 2 else -2.0, 1)  # said of the beat before
+        bar.weigh([0.25] * 4)
+    assert bar.count == (23 - 2) % 4
+
+
 def test_midi_files_are_read_as_they_were_written(tmp_path: Path) -> None:
     notes = [Note(0.5 * n, 0.25, 60 + n, 100, 9 if n % 2 else 0, 0 if n % 2 else 30) for n in range(16)]
     write_midi(tmp_path / "a.mid", notes)

@@ -1,1 +1,1 @@
-"""The beat: a filter over tempo and phase, two small perceptrons that know styles, and a clock. Card: `ear.md`."""
+"""The beat: a filter over tempo and phase, three small networks that know styles, and a clock. Card: `ear.md`."""

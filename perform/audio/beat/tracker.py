@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perform.audio.bar import Bar
-from perform.audio.beat.activation import AGE, BEAT, FRAMES, Activation
+from perform.audio.beat.activation import AGE, BEAT, FRAMES, ONE, Activation
 from perform.audio.beat.bars import TURNS, Bars
 from perform.audio.beat.front import BANDS
-from perform.audio.beat.offbeat import Offbeat, odds
+from perform.audio.beat.offbeat import NEAR, Offbeat, odds
 from perform.audio.beat.periods import TEMPI, Periods
 from perform.audio.beat.pointer import STEP, Pointer
 from perform.audio.beat.weights import under
@@ -48,7 +48,7 @@ class Tracker:
         `dt` a hop."""
         self._dt, self._frame = dt, STEP * dt
         self._ago = AGE * FRAMES * STEP * dt
-        self._pointer = Pointer(dt, AGE * FRAMES * STEP)
+        self._pointer = Pointer(dt, AGE * FRAMES * STEP - LATE / dt)  # to it a beat is when its novelty is
         self._activation = Activation(under("activation.", weights))
         self._periods = Periods(under("tempi.", weights), centres, self._frame)
         self._bars = Bars(under("bars.", weights), centres)
@@ -63,6 +63,9 @@ class Tracker:
         self._phase = 0.0
         self._off = 0.0
         self._offbeat = Offbeat()
+        self._one = self._heard = (
+            0.0  # the chance that the passing beat is a one; where in the beat the last answer was
+        )
         self._since = 1.0  # beats since the last one
         self._sure = Follower(0.3, 3.0, 2 * self._frame)
         self._clear = Follower(0.0, LINGER, FRAMES * self._frame)
@@ -126,9 +129,20 @@ class Tracker:
         chance, told = float(self._activation.seen[BEAT]), self._activation.tempo
         self._pointer.believe(odds(chance))
         self._clear.step(chance)
-        self._offbeat.hear((self._phase - self._ago / self.period) % 1.0, chance)
+        phase = (self._phase - self._ago / self.period) % 1.0
+        self._offbeat.hear(phase, chance)
+        self._hear_one(phase, float(self._activation.seen[ONE]))
         chances = np.exp(told - told.max())
         self._tempo += (np.log(chances / chances.sum() + DOUBT) - self._tempo) * np.float32(SETTLE)
+
+    def _hear_one(self, phase: float, chance: float) -> None:
+        """A moment of the beat and the chance that a bar began there."""
+        if phase < NEAR or phase > 1.0 - NEAR:
+            self._one = max(self._one, chance)
+        if self._heard < 0.5 <= phase:
+            self._bar.hear(odds(self._one), int(self._phase % 1.0 < phase))
+            self._one = 0.0
+        self._heard = phase
 
     def _count_tempo(self) -> None:
         """Ask at which tempo this would be counted."""
