@@ -42,7 +42,7 @@ void fetch(const T* x, T* y, int from, int to, const Row& row) {
     }
 }
 
-constexpr int NARROW = 4 * LANES;  // channels that lie close enough to be walked over one vector of them after the other
+constexpr int NARROW = 4 * LANES;  // so many channels lie close enough to walk over one vector of them after the other
 
 // As `fetch`, for pixels that are all moved alike: they are one stretch of memory.
 template <class T, bool WHOLE>
@@ -82,8 +82,8 @@ std::vector<Stretch> stretches(const int32_t* at, const float* left, const float
     std::vector<Stretch> found;
     for (int i = 0, end; i < count; i = end) {
         const bool nothing = left[i] == 0 && right[i] == 0;
-        for (end = i + 1; end < count && left[end] == left[i] && right[end] == right[i] && (nothing || at[end] == at[end - 1] + 1);)
-            ++end;
+        for (end = i + 1; end < count && left[end] == left[i] && right[end] == right[i]; ++end)
+            if (!nothing && at[end] != at[end - 1] + 1) break;
         if (end - i >= RUN) found.push_back({i, end, nothing});
     }
     return found;

@@ -39,7 +39,8 @@ inline bool is_level(const Warp& job) {
 // Columns x, rows y of the places that row `row` is fetched from. `room` is for two rows of numbers more.
 inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) {
     const int count = int(job.columns);
-    const float cx = job.numbers[0], cy = job.numbers[1], u = job.numbers[2], v = job.numbers[3], down = float(row) - cy;
+    const float cx = job.numbers[0], cy = job.numbers[1], u = job.numbers[2], v = job.numbers[3];
+    const float down = float(row) - cy;
     const float *px = job.px + row * job.px_row, *py = job.py + row * job.py_row;
     const int64_t px_step = job.px_column, py_step = job.py_column;
     if (job.kind == GIVEN) {
@@ -74,7 +75,7 @@ inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) 
         }
     } else if (u == 0) {  // no sectors to fold into
         for (int i = 0; i < count; ++i) x[i] = float(i), y[i] = float(row);
-    } else {  // folded into sectors of u radians from v on; px is how far from (cx, cy) a pixel is, py in which direction
+    } else {  // folded into sectors of u radians from v on; px is how far a pixel is from (cx, cy), py in which direction
 #pragma omp simd
         for (int i = 0; i < count; ++i) {
             float angle = py[i] - v, cosine, sine;
@@ -86,11 +87,12 @@ inline void find(const Warp& job, int64_t row, float* x, float* y, float* room) 
     }
 }
 
-// Of each of `count` places p along one axis: the first of two pixels, and how much it and the next count. Of an axis of
-// one pixel there is no next, and its share is 0.
+// Of each of `count` places p along one axis: the first of two pixels, and how much it and the next count. Where an
+// axis has one pixel there is no next, and its share is 0.
 template <int BORDER>
 void beside(const float* from, int count, int length, const Warp& job, int32_t* first, float* near, float* far) {
-    const float last = float(length - 1), period = float(std::max(2 * (length - 1), 1)), most = std::max(last - 1, 0.0f);
+    const float last = float(length - 1), period = float(std::max(2 * (length - 1), 1));
+    const float most = std::max(last - 1, 0.0f);  // where the first of two pixels may lie
     const float finest = job.finest, back = 1 / job.finest, farthest = job.farthest, edge = job.edge;
 #pragma omp simd
     for (int i = 0; i < count; ++i) {
@@ -113,7 +115,8 @@ void beside(const float* from, int count, int length, const Warp& job, int32_t* 
             const float of_one = (1 - share) * ((one >= 0) & (one <= last) ? 1.0f : edge);
             const float of_two = share * ((two >= 0) & (two <= last) ? 1.0f : edge);
             float one_at = one - period * std::floor(one / period), two_at = two - period * std::floor(two / period);
-            one_at = std::min(std::min(one_at, period - one_at), last), two_at = std::min(std::min(two_at, period - two_at), last);
+            one_at = std::min(std::min(one_at, period - one_at), last);
+            two_at = std::min(std::min(two_at, period - two_at), last);
             at = std::max(std::min(std::min(one_at, two_at), most), 0.0f);
             a = (one_at <= at ? of_one : 0.0f) + (two_at <= at ? of_two : 0.0f);
             b = (one_at <= at ? 0.0f : of_one) + (two_at <= at ? 0.0f : of_two);

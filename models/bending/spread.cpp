@@ -1,8 +1,8 @@
 // Erosion and dilation over an ellipse (OpenCV's, see morphology.py), of one radius or between two, in one pass.
 //
 // Numbers are compared as whole numbers in the same order, twice as many bfloat16 at once; erosion is dilation of the
-// opposite order. Each row of the map is widened step by step; a row of the result is the largest of the rows around it,
-// each as wide as the ellipse is there. This goes strip by strip, so that the rows stay close.
+// opposite order. Each row of the map is widened step by step; a row of the result is the largest of the rows around
+// it, each as wide as the ellipse is there. This goes strip by strip, so that the rows stay close.
 // What a job is, field by field, is in native.py, too.
 
 #include <algorithm>
@@ -71,7 +71,7 @@ struct Strip {
         rows.resize(reaches.size() * size_t(kept) * size_t(longest) + MANY);
         void* start = rows.data();
         size_t room = rows.size() * sizeof(Whole);
-        first_row = static_cast<Whole*>(std::align(WIDEST, WIDEST, start, room));  // a vector lies in one line of the cache
+        first_row = static_cast<Whole*>(std::align(WIDEST, WIDEST, start, room));  // no vector in two lines of the cache
     }
 
     Whole* widened(int reach, int row) { return first_row + (place[reach] * kept + row % kept) * longest; }

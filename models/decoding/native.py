@@ -82,9 +82,14 @@ def raised(x: Tensor, job: Job, side: int) -> Tensor | None:
     return y
 
 
-def noisy(x: Tensor, noise: Tensor, strength: Tensor) -> Tensor | None:
-    """x [N, C, H, W] plus `strength` (0-d) times `noise` [1, C, H, W] of x's type and layout, as a new tensor, rounded
-    as torch rounds it; None where that cannot be done here.
+def sum_with(noise: Tensor) -> Sum:
+    """A job for `noisy`; `noise` [1, C, H, W] outlives it."""
+    return Sum(numbers=noise.numel(), half=noise.dtype == torch.bfloat16, noise=noise.data_ptr())
+
+
+def noisy(x: Tensor, noise: Tensor, job: Sum) -> Tensor | None:
+    """x [N, C, H, W] plus `job.strength` times `noise`, which is of x's type and layout, as a new tensor, rounded as
+    torch rounds it; None where that cannot be done here.
     """
     able = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and noise.dtype == x.dtype
     if KERNEL.add is None or not able or noise.shape[1:] != x.shape[1:]:
@@ -92,7 +97,6 @@ def noisy(x: Tensor, noise: Tensor, strength: Tensor) -> Tensor | None:
     if not all(t.is_contiguous(memory_format=torch.channels_last) for t in (x, noise)):
         return None
     y = torch.empty_like(x)
-    half, pointers = x.dtype == torch.bfloat16, (x.data_ptr(), noise.data_ptr(), y.data_ptr())
-    job = Sum(len(x), noise.numel(), half, torch.get_num_threads(), *pointers, float(strength.to(x.dtype)))
+    job.count, job.threads, job.x, job.y = len(x), torch.get_num_threads(), x.data_ptr(), y.data_ptr()
     KERNEL.add(ctypes.addressof(job))
     return y

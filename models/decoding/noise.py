@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from models.decoding.native import noisy
+from models.decoding.native import Sum, noisy, sum_with
 
 SIDE, MOST = 128, 1 << 20  # of the fields of noise that one choice makes
 POOL = 1 << 18
@@ -30,6 +30,8 @@ class Noise:
         self._places = torch.arange(min(most, neurons), device=device)
         self._fields: Tensor | None = None  # [K, h, w] for the neurons at `_places`, or [1, C, H, W] for all
         self._whole = False
+        self._job = Sum()  # of noise on all channels, in one pass
+        self._told: Tensor | None = None  # the strength that the job has
 
     @property
     def silent(self) -> bool:
@@ -49,13 +51,17 @@ class Noise:
 
     def added(self, y: Tensor, strength: Tensor, owned: bool) -> Tensor:
         """y [N, C, H, W] with noise of the standard deviation `strength` (0-d) on it: a new tensor, or y itself where
-        it is `owned` by this frame.
+        it is `owned` by this frame. A strength that is another number is another tensor, too, but where it is `steady`.
         """
         fields = self._fields
         if fields is None or (self._whole and (fields.shape[1:] != y.shape[1:] or fields.dtype != y.dtype)):
             fields = self._fields = self._begin(y)
-        if self._whole and not owned and (ready := noisy(y, fields, strength)) is not None:
-            return ready
+            self._job, self._told = sum_with(fields), None
+        if self._whole and not owned and y.device.type == "cpu":
+            if strength is not self._told:
+                self._told, self._job.strength = strength, float(strength.to(fields.dtype))
+            if (ready := noisy(y, fields, self._job)) is not None:
+                return ready
         y = y if owned else y.clone()
         if self._whole:
             return y.add_(fields * strength.to(fields.dtype))

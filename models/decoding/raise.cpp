@@ -1,5 +1,5 @@
-// Neurons raised in one look and one pass, and noise laid on them in one: what `Speakers` and `Noise` do by torch's calls,
-// for channels-last maps on a processor.
+// Neurons raised in one look and one pass, and noise laid on them in one: what `Speakers` and `Noise` do by torch's
+// calls, for channels-last maps on a processor.
 //
 // A frame has a few milliseconds, and each call of torch costs some microseconds before it computes anything, more when
 // a whole network has just passed through the caches. What a job is, field by field, is in native.py, too.
@@ -103,7 +103,7 @@ void add(const Sum& job) {
     for (int64_t n = 0; n < job.count; ++n) {
         const T* x = static_cast<const T*>(job.x) + n * job.numbers;
         T* y = static_cast<T*>(job.y) + n * job.numbers;
-#pragma omp parallel for simd schedule(static) num_threads(int(job.threads)) if (job.numbers > FEW)
+#pragma omp parallel for simd schedule(static) num_threads(int(job.threads)) if (parallel : job.numbers > FEW)
         for (int64_t k = 0; k < job.numbers; ++k) {
             T part;  // rounded, as torch does
             narrow(wide(noise[k]) * job.strength, &part);

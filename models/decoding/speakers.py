@@ -37,6 +37,7 @@ class Speakers:
         self._share = self._level = self._target = torch.zeros([], device=device)
         self._floor = max((SILENCE * self._loud) ** 2, 1e-12)
         self._raised, self._stale = False, True
+        self._strength: Tensor | None = None  # of the noise, until a number moves
         self._job = Job(loud=self._loud, least=self._floor, numbers=numbers.data_ptr())
         self._job.shares, self._job.mean = self._shares.data_ptr(), self._mean.data_ptr()
         self._job.sigma = self._sigma.data_ptr()
@@ -80,11 +81,13 @@ class Speakers:
         y = self._raise(x) if self._steady or self._raised else x
         if self._noise.silent and not self._steady:
             return x.clone() if y is x else y
-        return self._noise.added(y, self._amount * self._noise_std * self._noise_unit, owned=y is not x)
+        if self._strength is None or self._steady:
+            self._strength = self._amount * self._noise_std * self._noise_unit
+        return self._noise.added(y, self._strength, owned=y is not x)
 
     def moved(self) -> None:
         """One of the numbers is another than in the frame before."""
-        self._stale = True
+        self._stale, self._strength = True, None
 
     def _raise(self, x: Tensor) -> Tensor:
         if (made := raised(x, self._job, SIDE)) is not None:
