@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from perform.audio.beat.activation import AGE, BEAT, FRAMES, Activation
-from perform.audio.beat.front import BANDS
+from perform.audio.beat.front import BANDS, Front
 from perform.audio.beat.offbeat import Offbeat, odds
+from perform.audio.beat.periods import TEMPI
 from perform.audio.beat.pointer import STEP, Pointer
 from perform.audio.beat.tracker import Tracker
 from perform.audio.beat.weights import under, weights
@@ -49,22 +50,46 @@ def test_it_says_step_by_step_what_was_learned_as_a_whole() -> None:
     assert np.abs(tempo - classes[0].numpy()).max() < 1e-4
 
 
+def fronted(sound: Floats) -> tuple[Floats, Floats]:
+    """Mean level and greatest rise of each frame [frames, BANDS], as the tracker makes them."""
+    hop = Hop(RATE)
+    front = Front(hop)
+    rows = []
+    for start in range(0, len(sound) - 255, 256):
+        hop.step(sound[start : start + 256])
+        front.step(hop)
+        rows.append((front.now.copy(), front.rise.copy()))
+    now, rise = (
+        np.array(part[: len(rows) // STEP * STEP]).reshape(-1, STEP, BANDS) for part in zip(*rows, strict=True)
+    )
+    return now.mean(1), rise.max(1)
+
+
 def test_the_shipped_network_hears_the_beat_and_not_the_future() -> None:
-    """Clicks in all bands every 24 steps (117 bpm): high on them, low between. What comes later changes nothing."""
+    """Kicks each half second: high on them, low between. What comes later changes nothing."""
+    t = np.arange(4800) / RATE
+    kick = np.sin(2 * np.pi * (50 * t + 3 * (1 - np.exp(-t * 40)))) * np.exp(-t * 30)
+    sound = (np.random.default_rng(0).standard_normal(14 * RATE) * 1e-4).astype(np.float32)
+    beats = np.arange(0.1, 13.5, 0.5)
+    for beat in beats:
+        sound[int(beat * RATE) : int(beat * RATE) + len(t)] += kick.astype(np.float32)
     shipped = under("activation.", weights())
-    now, rise = np.zeros((1600, BANDS), np.float32), np.zeros((1600, BANDS), np.float32)
-    for place in range(48, 1600, 48):
-        rise[place] = 0.8
-        now[place : place + 4] = np.array([0.8, 0.5, 0.3, 0.1])[:, None]
+    now, rise = fronted(sound)
     seen, tempo = answers(Activation(shipped), now, rise)
-    late = seen[400:, BEAT]
-    on = np.array([late[place - 1 : place + 2].max() for place in range(int(AGE), len(late) - 2, 24) if place > 0])
-    between = np.array([late[place] for place in range(int(AGE) + 12, len(late) - 2, 24)])
-    assert on.mean() > between.mean() + 0.3
-    assert tempo.shape == (800, 48)
-    rise[1200:] = rise[1200:][::-1].copy()
+    step = FRAMES * STEP * 256 / RATE
+
+    def best(times: Floats) -> Floats:
+        return np.array([seen[int(time / step + AGE) - 2 : int(time / step + AGE) + 2, BEAT].max() for time in times])
+
+    late = beats[beats > 6.0]
+    assert best(late).min() > 0.8
+    assert best(late + 0.25).max() < 0.4
+    assert 115 < TEMPI[int(tempo[-20].argmax())] < 125
+    half = len(now) // 2 // FRAMES * FRAMES
+    now[half:], rise[half:] = now[half:][::-1].copy(), rise[half:][::-1].copy()
     again, _ = answers(Activation(shipped), now, rise)
-    assert np.array_equal(again[:600], seen[:600])
+    assert np.array_equal(again[: half // FRAMES], seen[: half // FRAMES])
+    assert not np.array_equal(again, seen)
 
 
 def test_an_answer_turns_the_pointer_to_the_beat() -> None:

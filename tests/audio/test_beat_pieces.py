@@ -137,7 +137,7 @@ def test_the_one_moves_only_to_what_is_clearly_likelier() -> None:
 
 
 def test_the_one_is_heard_beat_by_beat_too() -> None:
-    """Folded bars that know nothing, and beats that say by themselves which is the one: it is found, also from behind."""
+    """Folded bars that know nothing, and beats that say by themselves which is the one."""
     bar = Bar()
     for beat in range(24):
         bar.beat()

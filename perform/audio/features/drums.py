@@ -17,7 +17,7 @@ SIGNALS = (
     Signal("audio.hat", "A pulse where a hat or a shaker strikes: 1 for the hardest of late.", decay=0.08),
 )
 
-_CHANCE = (0.25, 0.25, 0.4)  # from which it is taken for the drum
+_CHANCE = (0.25, 0.25, 0.35)  # from which it is taken for the drum
 _REST = (0.1, 0.1, 0.05)  # seconds between two of one drum
 FAINTER, SLOPE = 0.5, 2.0  # e-folds by which a stroke may be fainter than usual; log odds for each one beyond
 BELIEVED, SLOW = 0.3, 0.1  # from which chance a stroke counts for what is usual, and the share of a certain one
