@@ -28,11 +28,13 @@ LATE = 0.009  # seconds: how long after a beat its novelty has passed through th
 PULL, TURN = 0.25, 1.0  # seconds: how fast phase and period follow the pointer
 FAR = 0.06  # a period that is off by more than this is another tempo
 WRONG, PATIENCE, HASTE = 0.15, 0.4, 0.15  # beats; seconds of disagreement before a jump, when sure and when not
+OCTAVES = (1.0, 2.0, 0.5)  # how often the pointer may beat in a beat of the clock, and both be right
+HOLD, HELD = 12.0, 0.5  # seconds of another octave before a jump at most; as a share of the time at this tempo
 SURE = 0.2  # below this the pointer has not made up its mind
 APART = 0.4  # beats: no two beats are nearer
 SOONEST = 64  # frames before the networks are asked
 EVERY = 24  # frames between two questions
-COUNTED, TOLD, LEANING = 0.25, 1.0, 0.2  # weight of an answer: of the tempo (periods, activation), of the off-beat
+COUNTED, TOLD, LEANING = 0.2, 0.7, 0.2  # weight of an answer: of the tempo (periods, activation), of the off-beat
 SETTLE = 0.15  # share of a new answer of the tempo (activation)
 FAINT, CLEAR, LEAST = 0.25, 0.7, 0.15  # the best answer of late that is none, and one; how sure of the first at least
 LINGER = 4.0  # seconds over which the best answer is forgotten
@@ -61,7 +63,7 @@ class Tracker:
         self._hops = 0
         self.period = 0.5
         self._phase = 0.0
-        self._off = 0.0
+        self._off = self._age = 0.0  # seconds of disagreement, and at this tempo
         self._offbeat = Offbeat()
         self._one = self._heard = (
             0.0  # the chance that the passing beat is a one; where in the beat the last answer was
@@ -169,34 +171,66 @@ class Tracker:
         period, phase, sure = self._pointer.read()
         self._sure.step(sure)
         step = 2 * self._frame
-        error = (phase + LATE / period - self._phase + 0.5) % 1.0 - 0.5
-        far = abs(period / self.period - 1.0) > FAR
-        wrong = far or abs(error) > WRONG
+        self._age += step
+        phase += LATE / period
+        octave = next((ratio for ratio in OCTAVES if abs(period * ratio / self.period - 1.0) <= FAR), 0.0)
+        if octave == 2.0:  # the pointer beats twice as often
+            error = _nearest(phase - 2.0 * self._phase) / 2.0
+        else:
+            error = _nearest(phase * (2.0 if octave == 0.5 else 1.0) - self._phase)
+        wrong = octave != 1.0 or abs(error) > WRONG
         self._off = self._off + step if wrong else 0.0
-        settled = min(self._sure.value * 1.5, 1.0)
-        if wrong and sure > SURE and self._off > HASTE + (PATIENCE - HASTE) * settled:
-            self.period, self._off = period, 0.0
-            self._phase += error
-            if far:
-                self._offbeat.forget()
-            elif abs(error) > 0.25:
-                self._offbeat.turn()
+        patience = HASTE + (PATIENCE - HASTE) * min(self._sure.value * 1.5, 1.0)
+        if octave in (0.5, 2.0):
+            patience = max(patience, min(HOLD, HELD * self._age))
+        if wrong and sure > SURE and self._off > patience:
+            self._jump(period, phase, octave)
             return
         weight = min(1.0, sure * 1.5)
-        if not far:
-            self.period += (period - self.period) * (1.0 - math.exp(-step / TURN)) * weight
+        if octave:
+            self.period += (period * octave - self.period) * (1.0 - math.exp(-step / TURN)) * weight
         self._phase += error * (1.0 - math.exp(-step / PULL)) * weight
+
+    def _jump(self, period: float, phase: float, octave: float) -> None:
+        """Go on from where the pointer is."""
+        error = _nearest(phase - self._phase)
+        self.period, self._off = period, 0.0
+        self._phase += error
+        if octave != 1.0:
+            self._offbeat.forget()
+            self._age = 0.0
+        elif abs(error) > 0.25:
+            self._offbeat.turn()
+
+
+def _nearest(beats: float) -> float:
+    """The way to the nearest beat, -0.5 to 0.5."""
+    return (beats + 0.5) % 1.0 - 0.5
 
 
 class _Classes:
-    """Chances of classes of tempo (`periods.TEMPI`) as chances of the tempi of the pointer, in between by lines."""
+    """Chances of classes of tempo (`periods.TEMPI`) as chances of the tempi of the pointer.
+
+    In between by cubics (Catmull-Rom): a bell over three classes keeps its top where it is, and is not drawn to the
+    middle of a class.
+    """
 
     def __init__(self, bpm: NDArray[np.floating]) -> None:
         place = np.log2(bpm / TEMPI[0]) / np.log2(TEMPI[1] / TEMPI[0]) - 0.5
         place = np.clip(place, 0.0, len(TEMPI) - 2.0)
-        self._low = place.astype(np.intp)
-        self._high = np.minimum(self._low + 1, len(TEMPI) - 2)
-        self._part = place - self._low
+        low = np.floor(place)
+        part = place - low
+        self._at = np.clip(low[:, None] + np.arange(-1, 3), 0, len(TEMPI) - 2).astype(np.intp)
+        self._shares = 0.5 * np.stack(
+            [
+                -part + 2 * part**2 - part**3,
+                2 - 5 * part**2 + 3 * part**3,
+                part + 4 * part**2 - 3 * part**3,
+                -(part**2) + part**3,
+            ],
+            axis=1,
+        )
 
     def of(self, chances: Floats) -> Floats:
-        return np.asarray(chances[self._low] * (1.0 - self._part) + chances[self._high] * self._part, np.float32)
+        """[tempi] of logarithms of chances [classes]."""
+        return np.asarray(np.einsum("tn,tn->t", chances[self._at], self._shares), np.float32)
