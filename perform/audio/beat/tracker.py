@@ -65,9 +65,8 @@ class Tracker:
         self._phase = 0.0
         self._off = self._age = 0.0  # seconds of disagreement, and at this tempo
         self._offbeat = Offbeat()
-        self._one = self._heard = (
-            0.0  # the chance that the passing beat is a one; where in the beat the last answer was
-        )
+        self._one = 0.0  # the chance that the beat that passes is a one
+        self._heard = 0.0  # where in the beat the last answer was
         self._since = 1.0  # beats since the last one
         self._sure = Follower(0.3, 3.0, 2 * self._frame)
         self._clear = Follower(0.0, LINGER, FRAMES * self._frame)
