@@ -82,6 +82,19 @@ def test_it_runs_on_through_a_break(track: Track) -> None:
     assert rows[-1, 3] < rows[int(10 / 14 * len(rows)), 3]
 
 
+def test_a_breakdown_does_not_lead_it_astray() -> None:
+    """Sixteen seconds of a chord between drums: it runs on by itself, and is right again 1.5 s after they come back."""
+    t = np.arange(16 * RATE) / RATE
+    chord = sum(np.sin(2 * np.pi * hertz * t + at) for at, hertz in enumerate((110, 165, 220, 277))) * 0.05
+    swell = chord * (1 + 0.2 * np.sin(2 * np.pi * 0.1 * t))
+    beats, rows = beats_of(np.concatenate([drums(120, 12), swell, drums(120, 6)]))
+    inside = beats[(beats > 14) & (beats < 28)]
+    assert len(inside) >= 26
+    assert np.abs(errors(inside, 0.5, 0.1)).max() < 0.1
+    assert np.abs(errors(beats[beats > 29.5], 0.5, 0.1)).max() < 0.03
+    assert rows[int(27 / 34 * len(rows)), 3] < 0.3
+
+
 def test_it_finds_a_new_tempo() -> None:
     _, rows = beats_of(np.concatenate([drums(100, 9), drums(128, 12)]))
     assert rows[int(9 / 21 * len(rows)) - 10, 1] == pytest.approx(100, rel=0.02)

@@ -36,8 +36,9 @@ SOONEST = 64  # frames before the networks are asked
 EVERY = 24  # frames between two questions
 COUNTED, TOLD, LEANING = 0.2, 0.7, 0.2  # weight of an answer: of the tempo (periods, activation), of the off-beat
 SETTLE = 0.15  # share of a new answer of the tempo (activation)
-FAINT, CLEAR, LEAST = 0.25, 0.7, 0.15  # the best answer of late that is none, and one; how sure of the first at least
-LINGER = 4.0  # seconds over which the best answer is forgotten
+FAINT, CLEAR, LEAST = 0.25, 0.7, 0.15  # the best answer of late that is no beat, and a beat; what no beat counts
+LINGER = 3.0  # seconds over which the best answer is forgotten
+ATTACK, STRIKE = 0.15, 0.4  # seconds after which novelty is old; of how much an answer counts (in breaks it dreams on)
 DOUBT = 0.004  # least chance that is given to a tempo
 LEARNED = 256 / 48000  # seconds a hop in the music that the networks learned from
 
@@ -70,6 +71,7 @@ class Tracker:
         self._since = 1.0  # beats since the last one
         self._sure = Follower(0.3, 3.0, 2 * self._frame)
         self._clear = Follower(0.0, LINGER, FRAMES * self._frame)
+        self._attack = Follower(0.0, ATTACK, self._frame)
 
     @property
     def phase(self) -> float:
@@ -79,8 +81,12 @@ class Tracker:
     @property
     def confidence(self) -> float:
         """How sure it is, 0..1: of one tempo and phase above all others, and that there are beats at all."""
-        clear = (self._clear.value - FAINT) / (CLEAR - FAINT)
-        return self._sure.value * min(max(clear, LEAST), 1.0)
+        return self._sure.value * self._clarity
+
+    @property
+    def _clarity(self) -> float:
+        """How much there is to go by: 1 where beats are heard, `LEAST` in a breakdown."""
+        return min(max((self._clear.value - FAINT) / (CLEAR - FAINT), LEAST), 1.0)
 
     @property
     def count(self) -> int:
@@ -113,6 +119,7 @@ class Tracker:
         self._now *= 0.5
         np.maximum(self._rise, rise, out=self._rise)
         self._pointer.step(novelty)
+        self._attack.step(novelty)
         self._periods.add(self._rise)
         self._bars.add(self._now, self._rise)
         if self._activation.add(self._now, self._rise):
@@ -129,7 +136,7 @@ class Tracker:
         """The network has answered."""
         chance, told = float(self._activation.seen[BEAT]), self._activation.tempo
         self._pointer.believe(odds(chance))
-        self._clear.step(chance)
+        self._clear.step(chance * min(self._attack.value / STRIKE, 1.0))
         phase = (self._phase - self._ago / self.period) % 1.0
         self._offbeat.hear(phase, chance)
         self._hear_one(phase, float(self._activation.seen[ONE]))
@@ -179,13 +186,14 @@ class Tracker:
             error = _nearest(phase * (2.0 if octave == 0.5 else 1.0) - self._phase)
         wrong = octave != 1.0 or abs(error) > WRONG
         self._off = self._off + step if wrong else 0.0
-        patience = HASTE + (PATIENCE - HASTE) * min(self._sure.value * 1.5, 1.0)
+        clarity = self._clarity
+        patience = (HASTE + (PATIENCE - HASTE) * min(self._sure.value * 1.5, 1.0)) / clarity
         if octave in (0.5, 2.0):
             patience = max(patience, min(HOLD, HELD * self._age))
         if wrong and sure > SURE and self._off > patience:
             self._jump(period, phase, octave)
             return
-        weight = min(1.0, sure * 1.5)
+        weight = min(1.0, sure * 1.5) * clarity**2  # so that it runs on by itself where nothing beats
         if octave:
             self.period += (period * octave - self.period) * (1.0 - math.exp(-step / TURN)) * weight
         self._phase += error * (1.0 - math.exp(-step / PULL)) * weight
