@@ -18,6 +18,7 @@ Floats = NDArray[np.float32]
 
 ONSETS = ("onset", *DRUMS)
 _CHUNK = 512  # hops that are read from the file at once
+_FRAME = 1 / 60  # seconds between two frames of a show, which are told the continuous values
 
 
 @dataclass
@@ -60,10 +61,12 @@ class _Notes:
     times: list[float] = field(default_factory=list)
     bpm: list[float] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
+    told: float = 0.0  # when a frame was told last
 
 
 def listen(path: Path, treatment: Treatment | None = None) -> Heard:
-    """Hear a file from cold to its end. Raises UserError for what is not sound."""
+    """Hear a file from cold to its end, hop by hop and frame by frame as a show does. Raises UserError for what is not
+    sound."""
     stream = open_sound(path)
     rate, notes = stream.rate, _Notes()
     analysis = Analysis(rate)
@@ -87,21 +90,21 @@ def listen(path: Path, treatment: Treatment | None = None) -> Heard:
 
 def _hop(analysis: Analysis, block: Floats, time: float, notes: _Notes) -> None:
     began = thread_time()
-    events = analysis.feed(block, time)
+    events, state = analysis.hear(block, time)
+    if state is not None and time - notes.told >= _FRAME:
+        analysis.tell(state)
+        notes.told = time
     notes.cost.append(thread_time() - began)
     notes.times.append(time)
-    bpm = notes.bpm[-1] if notes.bpm else 0.0
+    notes.bpm.append(0.0 if state is None else state.beat.bpm)
     for event in events:
         match event.name:
             case "beat.pulse":
                 notes.beats.append(event.time)
             case "bar.pulse":
                 notes.downbeats.append(event.time)
-            case "beat.bpm":
-                bpm = float(event.value)
             case name if name.startswith("audio.") and name[6:] in notes.onsets:
                 notes.onsets[name[6:]].append(time)
-    notes.bpm.append(bpm)
 
 
 def _treated(read: Callable[[int], Floats], size: int, treatment: Treatment) -> Iterator[Floats]:
