@@ -9,6 +9,7 @@ import numpy as np
 
 BEATS = 4
 _MEMORY = 16.0  # answers, or beats, after which an older one counts a third
+_KEEP = math.exp(-1.0 / _MEMORY)
 _FOLDED, _HEARD = 0.5, 0.25  # weight of what the folded bars say, and of what each beat says by itself
 _LEAD = 0.6  # how much likelier (in logs, on average) another beat must be before the count changes
 
@@ -28,14 +29,13 @@ class Bar:
 
     def hear(self, odds: float, ago: int) -> None:
         """The log odds that the beat of `ago` beats ago (0 the newest) was the first of a bar."""
-        self._heard *= math.exp(-1.0 / _MEMORY)
+        self._heard *= _KEEP
         self._heard[(self.count - ago) % BEATS] += odds
 
     def weigh(self, chances: Sequence[float]) -> None:
         """How likely it is that the newest beat but three, two, one, none is the first of a bar."""
-        keep = math.exp(-1.0 / _MEMORY)
-        self._folded *= keep
-        self._weight = self._weight * keep + 1.0
+        self._folded *= _KEEP
+        self._weight = self._weight * _KEEP + 1.0
         for ago, chance in enumerate(chances):
             self._folded[(self.count - (BEATS - 1) + ago) % BEATS] += math.log(chance)
         evidence = _FOLDED * self._folded / self._weight + _HEARD * self._heard

@@ -16,6 +16,7 @@ from perform.audio.beat.weights import under, weights
 from perform.audio.spectrum import Hop
 from perform.audio.training import activations
 from perform.audio.training.batches import HOP, KINDS, Material
+from perform.audio.training.features import framed
 
 RATE = 48000
 Floats = np.ndarray
@@ -59,10 +60,8 @@ def fronted(sound: Floats) -> tuple[Floats, Floats]:
         hop.step(sound[start : start + 256])
         front.step(hop)
         rows.append((front.now.copy(), front.rise.copy()))
-    now, rise = (
-        np.array(part[: len(rows) // STEP * STEP]).reshape(-1, STEP, BANDS) for part in zip(*rows, strict=True)
-    )
-    return now.mean(1), rise.max(1)
+    now, rise = (np.array(part[: len(rows) // STEP * STEP]) for part in zip(*rows, strict=True))
+    return framed(now, rise)
 
 
 def test_the_shipped_network_hears_the_beat_and_not_the_future() -> None:

@@ -16,9 +16,9 @@ DWELL = 0.07  # share of a new answer of the folded bars
 CONTRARY = 1.5  # log odds of the off-beat at which the clock turns over
 
 
-def odds(chance: float) -> float:
+def odds(chance: float, least: float = LEAST, most: float = MOST) -> float:
     """The natural logarithm of the odds of a chance that is never quite sure."""
-    chance = min(max(chance, LEAST), MOST)
+    chance = min(max(chance, least), most)
     return math.log(chance / (1.0 - chance))
 
 
@@ -55,8 +55,7 @@ class Offbeat:
 
     def fold(self, chance: float) -> None:
         """What the folded bars say: the chance that the clock is on the beat."""
-        chance = min(max(chance, 0.01), 0.99)
-        self._folded += (math.log(chance / (1.0 - chance)) - self._folded) * DWELL
+        self._folded += (odds(chance, 0.01, 0.99) - self._folded) * DWELL
 
     def turn(self) -> None:
         """The clock was moved by half a beat."""

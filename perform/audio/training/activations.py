@@ -19,7 +19,7 @@ from perform.audio.beat.front import BANDS
 from perform.audio.beat.periods import TEMPI
 from perform.audio.beat.pointer import STEP
 from perform.audio.training.batches import HOP, Material, crops, load
-from perform.audio.training.features import front
+from perform.audio.training.features import framed, front
 from perform.audio.training.tempi import soft
 
 log = logging.getLogger("perform.training")
@@ -84,9 +84,8 @@ def samples(
     """Crops: what the network sees [n, STEPS, SIZE], when something is [n, STEPS, 5], the tempo in bpm [n, STEPS], 0
     where nobody knows."""
     power, times = crops(pieces, random, AT_ONCE, STEPS * HOPS, harder=harder, stretch=STRETCH)
-    now, rise = front(power, HOP)
-    frames, steps = (AT_ONCE, STEPS * FRAMES, STEP, BANDS), (AT_ONCE, STEPS, FRAMES * BANDS)
-    given = np.concatenate([now.reshape(frames).mean(2).reshape(steps), rise.reshape(frames).max(2).reshape(steps)], -1)
+    steps = (AT_ONCE, STEPS, FRAMES * BANDS)
+    given = np.concatenate([part.reshape(steps) for part in framed(*front(power, HOP))], -1)
     told = np.zeros((AT_ONCE, STEPS, len(TOLD)), np.uint8)
     bpm = np.zeros((AT_ONCE, STEPS), np.float32)
     for row, there in enumerate(times):

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from perform.audio.beat.bars import SIZE, TURNS, fold, rows_of, turns
-from perform.audio.beat.front import BANDS
 from perform.audio.beat.periods import FRAMES, groups
 from perform.audio.spectrum import Hop
 from perform.audio.training.batches import HOP, Material, crops, load
-from perform.audio.training.features import front
+from perform.audio.training.features import framed, front
 
 log = logging.getLogger("perform.training")
 
@@ -30,12 +29,9 @@ STEPS = 3000
 def samples(pieces: list[Material], random: np.random.Generator, count: int) -> tuple[Floats, Whole, NDArray[np.bool_]]:
     """Turned bars [N, TURNS, SIZE], which turn is right [N], and whether the one is known (metre 4) [N]."""
     power, times = crops(pieces, random, count, 2 * FRAMES)
-    now, rise = front(power, HOP)
+    now, rise = framed(*front(power, HOP))
     centres = Hop(round(256 / HOP)).centres
-    pairs = (count, FRAMES, 2, BANDS)
-    rows = np.concatenate(
-        [rise.reshape(pairs).max(axis=2) @ groups(centres).T, now.reshape(pairs).mean(axis=2) @ rows_of(centres).T], -1
-    )
+    rows = np.concatenate([rise @ groups(centres).T, now @ rows_of(centres).T], -1)
     given, right, known = [], [], []
     for row in range(count):
         beats, firsts = times[row]["beats"] / 2, times[row]["downbeats"] / 2

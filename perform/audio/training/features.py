@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perform.audio.beat.front import BANDS, DEPTH, FLOOR, LAG, MEMORY, bank_of
+from perform.audio.beat.pointer import STEP
 from perform.audio.spectrum import Hop
 
 Floats = NDArray[np.float32]
@@ -39,3 +40,10 @@ def front(power: Floats, dt: float) -> tuple[Floats, Floats]:
     then = wide[..., : now.shape[-2], :]
     loud = np.maximum(np.maximum(then[..., :-2], then[..., 1:-1]), then[..., 2:])
     return now, np.maximum(now - loud, 0.0)
+
+
+def framed(now: Floats, rise: Floats) -> tuple[Floats, Floats]:
+    """Mean level and greatest rise [..., frames, BANDS] of each frame of hops [..., hops, BANDS], as the tracker makes
+    them of what `front` gives; `hops` fill whole frames."""
+    shape = (*now.shape[:-2], -1, STEP, BANDS)
+    return now.reshape(shape).mean(axis=-2), rise.reshape(shape).max(axis=-2)

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from perform.audio.beat.front import BANDS
 from perform.audio.beat.periods import FRAMES, SIZE, TEMPI, groups, repeats
 from perform.audio.spectrum import Hop
 from perform.audio.training.batches import HOP, RATE, Material, crops, load
-from perform.audio.training.features import front
+from perform.audio.training.features import framed, front
 
 log = logging.getLogger("perform.training")
 
@@ -28,7 +27,7 @@ STEPS = 4000
 def samples(pieces: list[Material], random: np.random.Generator, count: int) -> tuple[Floats, Floats]:
     """Autocorrelations [count * PER_CROP, SIZE] after various times of listening, and their tempi in bpm."""
     power, times = crops(pieces, random, count, 2 * FRAMES)
-    rise = front(power, HOP)[1].reshape(count, FRAMES, 2, BANDS).max(axis=2)
+    _, rise = framed(*front(power, HOP))
     bands = rise @ groups(Hop(RATE).centres).T
     given, truth = [], []
     for row in range(count):

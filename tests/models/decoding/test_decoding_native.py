@@ -1,8 +1,11 @@
 """The compiled kernel and torch's way give the same, and there is torch's way wherever there is no kernel."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from decoding_tools import known
+from torch import Tensor
 
 from models.decoding import native
 from models.decoding.decoder import Decoder
@@ -16,8 +19,28 @@ def _kernel() -> None:
         pytest.skip(native.KERNEL.problem)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("size", [(1, 4, 4), (2, 9, 5), (1, 70, 33), (1, 1, 1)])
+EACH_TYPE = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+EACH_SIZE = pytest.mark.parametrize("size", [(1, 4, 4), (2, 9, 5), (1, 70, 33), (1, 1, 1)])
+
+
+def both(
+    tap: Callable[[Tensor], Tensor], x: Tensor, kernel: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Tensor, Tensor]:
+    """What a tap makes of x with a kernel and without: new tensors of x's type and layout, and x stays as it is."""
+    before = x.clone(memory_format=torch.preserve_format)
+    with monkeypatch.context() as without:
+        without.setattr(native.KERNEL, kernel, None)
+        expected = tap(x)
+    made = tap(x)
+    assert torch.equal(x, before)
+    assert not torch.equal(made, x)
+    assert made.dtype == x.dtype
+    assert made.stride() == x.stride()
+    return made, expected
+
+
+@EACH_TYPE
+@EACH_SIZE
 def test_it_is_what_torch_makes(
     dtype: torch.dtype, size: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,23 +52,15 @@ def test_it_is_what_torch_makes(
         n, h, w = size
         x = torch.randn(n, len(statistics.layers[layer].rates), h, w, generator=torch.Generator().manual_seed(k))
         x = (x * 0.3 + 0.2).to(dtype).contiguous(memory_format=LAST)
-        before = x.clone(memory_format=torch.preserve_format)
-        with monkeypatch.context() as without:
-            without.setattr(native.KERNEL, "call", None)
-            expected = tap(x)
-        made = tap(x)
-        assert torch.equal(x, before)
-        assert not torch.equal(made, x)
-        assert made.dtype == dtype
-        assert made.stride() == x.stride()
+        made, expected = both(tap, x, "call", monkeypatch)
         room = 1e-5 if dtype == torch.float32 else 2**-7  # of one that is rounded otherwise
         assert torch.allclose(made.float(), expected.float(), atol=room * float(expected.abs().max()), rtol=room)
-        still = (before == made).all(3).all(2).all(0)
-        assert torch.equal(still, (before == expected).all(3).all(2).all(0)), "the same channels are left as they are"
+        still = (x == made).all(3).all(2).all(0)
+        assert torch.equal(still, (x == expected).all(3).all(2).all(0)), "the same channels are left as they are"
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("size", [(1, 4, 4), (2, 9, 5), (1, 70, 33), (1, 1, 1)])
+@EACH_TYPE
+@EACH_SIZE
 def test_noise_is_what_torch_makes(
     dtype: torch.dtype, size: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,14 +71,7 @@ def test_noise_is_what_torch_makes(
     n, h, w = size
     x = torch.randn(n, len(statistics.layers[layer].rates), h, w, generator=torch.Generator().manual_seed(1))
     x = x.to(dtype).contiguous(memory_format=LAST)
-    before = x.clone(memory_format=torch.preserve_format)
-    with monkeypatch.context() as without:
-        without.setattr(native.KERNEL, "add", None)
-        expected = tap(x)
-    made = tap(x)
-    assert torch.equal(x, before)
-    assert not torch.equal(made, x)
-    assert made.stride() == x.stride()
+    made, expected = both(tap, x, "add", monkeypatch)
     room = 1e-6 if dtype == torch.float32 else 0  # where a product and a sum are one step, it is rounded once
     assert torch.allclose(made.float(), expected.float(), atol=room, rtol=room)
 
