@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,24 +52,35 @@ def _live(parsed: argparse.Namespace) -> Options:
     )  # fmt: skip
 
 
+def _model(parsed: argparse.Namespace) -> str:
+    return parsed.model or "first-light"
+
+
 def _tell(words: str) -> None:
     """How far a long measurement has come, beside the table."""
     print(words, file=sys.stderr, flush=True)
 
 
-def _bend(parsed: argparse.Namespace) -> Rows:
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """A model that cannot be measured is said in words."""
     from perform.engine.problems import UserError
 
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _bend(parsed: argparse.Namespace) -> Rows:
     if parsed.against is not None:
         from perform.bench.bend_author import bench_against
 
         return bench_against(parsed.against, _tell)
     from perform.bench.bend import bench_bend
 
-    try:
-        return bench_bend(parsed.model or "first-light", parsed.seconds, _tell)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    with _refusals():
+        return bench_bend(_model(parsed), parsed.seconds, _tell)
 
 
 def _engine(_: argparse.Namespace) -> Rows:
@@ -79,7 +91,7 @@ def _engine(_: argparse.Namespace) -> Rows:
 
 
 def _generator(parsed: argparse.Namespace) -> Rows:
-    return generator.bench(parsed, tell=lambda words: print(words, file=sys.stderr, flush=True))
+    return generator.bench(parsed, _tell)
 
 
 def _osc(parsed: argparse.Namespace) -> Rows:
@@ -100,23 +112,16 @@ def _latency(parsed: argparse.Namespace) -> Rows:
 
 def _blend(parsed: argparse.Namespace) -> Rows:
     from perform.bench.blend import bench_blend
-    from perform.engine.problems import UserError
 
-    try:
-        name = parsed.model or "first-light"
-        return bench_blend(name, parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    with _refusals():
+        return bench_blend(_model(parsed), parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
 
 
 def _decode(parsed: argparse.Namespace) -> Rows:
     from perform.bench.decode import bench_decode
-    from perform.engine.problems import UserError
 
-    try:
-        return bench_decode(parsed.model or "first-light", parsed.seconds, parsed.threads, _tell)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    with _refusals():
+        return bench_decode(_model(parsed), parsed.seconds, parsed.threads, _tell)
 
 
 def _ears(parsed: argparse.Namespace) -> Rows:
@@ -145,12 +150,9 @@ def _show(parsed: argparse.Namespace) -> Rows:
 
 def _rewrite(parsed: argparse.Namespace) -> Rows:
     from perform.bench.rewrite import bench_rewrite
-    from perform.engine.problems import UserError
 
-    try:
-        return bench_rewrite(parsed.model or "first-light", parsed.device or "cpu", parsed.seconds, parsed.threads)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    with _refusals():
+        return bench_rewrite(_model(parsed), parsed.device or "cpu", parsed.seconds, parsed.threads)
 
 
 def _train(parsed: argparse.Namespace) -> Rows:
@@ -162,13 +164,15 @@ def _train(parsed: argparse.Namespace) -> Rows:
 
 def _tune(parsed: argparse.Namespace) -> Rows:
     from perform.bench.tune import bench_tune
-    from perform.engine.problems import UserError
 
-    try:
-        name = parsed.model or "first-light"
-        return bench_tune(name, parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    with _refusals():
+        return bench_tune(_model(parsed), parsed.device or "cpu", parsed.seconds, parsed.threads, _tell)
+
+
+def _texture(parsed: argparse.Namespace) -> Rows:
+    from perform.bench.texture import bench_texture
+
+    return bench_texture(parsed.device, parsed.seconds)
 
 
 def _tones(_: argparse.Namespace) -> Rows:
@@ -190,6 +194,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "rewrite": _rewrite,
     "show": _show,
     "startup": _startup,
+    "texture": _texture,
     "tones": _tones,
     "train": _train,
     "tune": _tune,
