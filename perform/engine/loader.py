@@ -238,6 +238,8 @@ class Loader:
         while self._running:
             mix = self._mix()
             unseen = 1 if mix <= 0.0 else 0 if mix >= 1.0 else None
+            if unseen is not None and not self.names[1 - unseen]:
+                unseen = 1 - unseen  # the fader is at an empty deck, so the other one is seen
             if wish.deck is not None and wish.deck != unseen and unseen is not None:
                 text = f"deck {DECKS[wish.deck]} is on the wall; move deck.mix to the other one, or use model.load"
                 self._problems.report("model", text)

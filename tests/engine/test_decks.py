@@ -134,6 +134,25 @@ def test_a_deck_on_the_wall_is_not_loaded_into(parameters: Parameters) -> None:
     assert made.arrived().onto_wall is False
 
 
+def test_with_the_fader_at_an_empty_deck_the_other_one_is_on_the_wall(parameters: Parameters, tmp_path: Path) -> None:
+    made, worker, problems = loader(parameters)
+    made.load("cppn")
+    made.load("first-light")
+    parameters.set("deck.mix", 1.0)
+    made.load(str(tmp_path / "nowhere.pkl"))  # deck A was emptied for it
+    assert made.names == ("", "first-light")
+    parameters.set("deck.mix", 0.0)
+    made.load(str(tmp_path / "nowhere.pkl"))
+    assert made.names == ("", "first-light"), "what plays must not be taken off for what is still to come"
+    worker.ask(request(parameters, 0.0))
+    assert isinstance(worker.newest(), Frame)
+    assert "generator" not in problems.current
+    made.load("bloom", 1)
+    assert "deck B is on the wall" in problems.current["model"].text
+    made.load("bloom", 0)
+    assert made.names == ("bloom", "first-light")
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     for _ in range(int(seconds / 0.02)):
         if condition():
