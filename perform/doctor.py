@@ -7,6 +7,7 @@ Nothing here changes the machine. To add a check, write a function that returns 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -28,6 +29,7 @@ State = Literal["ok", "missing", "note"]
 
 OSC_PORT = 9000
 ROOM = 2_000_000_000  # bytes: about half an hour of recording
+MUCH = 20_000_000_000  # bytes of conversions, compiled networks and trainings that are worth a word
 
 
 # What to do when a check crashes, hangs or raises what it did not expect.
@@ -298,6 +300,30 @@ def _disk() -> Finding:
     return _finding("ok", detail) if free > ROOM else _finding("note", detail, "make room before you record")
 
 
+def _kept() -> Finding:
+    """What grows by itself on the disk: nobody takes it away, for a conversion may be the last copy of a model."""
+    from models.cache import cache_folder
+    from perform.engine.preset import user_folder
+
+    own, root = user_folder().parent / "training", cache_folder("models").parent
+    sizes = {name: _bytes(cache_folder(name)) for name in ("models", "forms", "kernels", "studies")}
+    sizes["training"] = _bytes(own)
+    detail = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in sizes.items() if size > MUCH / 100) or "little, all told,"
+    detail += f" in {root}" + (f" and {own}" if sizes["training"] > MUCH / 100 else "")
+    if sum(sizes.values()) < MUCH:
+        return _finding("ok", detail)
+    remedy = "delete what you no longer play; all but the folder training is made again when it is asked for"
+    return _finding("note", detail, remedy)
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # another program may take files away meanwhile
+            total += path.lstat().st_size
+    return total
+
+
 CHECKS: dict[str, Callable[[], Finding]] = {
     "Python": _python,
     "torch": _torch,
@@ -313,4 +339,5 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "presets": lambda: _shipped("presets", "*.toml"),
     "fonts": _fonts,
     "disk": _disk,
+    "kept": _kept,
 }

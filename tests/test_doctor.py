@@ -121,3 +121,17 @@ def test_asking_the_doctor_imports_nothing_heavy() -> None:
         "import sys, perform.doctor; sys.exit(any(name in sys.modules for name in ('torch', 'librosa', 'numpy', 'av')))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(doctor.__file__).parent.parent, timeout=60)
+
+
+def test_what_grows_on_the_disk_is_said_once_it_is_much(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PERFORM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PERFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(doctor, "MUCH", 100_000)
+    assert CHECKS["kept"]().state == "ok"
+    (tmp_path / "home" / "training" / "gan-1").mkdir(parents=True)
+    (tmp_path / "home" / "training" / "gan-1" / "step-100").write_bytes(b"0" * 200_000)
+    finding = CHECKS["kept"]()
+    assert finding.state == "note"
+    assert "training" in finding.detail
+    assert str(tmp_path / "home" / "training") in finding.detail
+    assert "delete" in finding.remedy
