@@ -308,7 +308,10 @@ def _kept() -> Finding:
     own, root = user_folder().parent / "training", cache_folder("models").parent
     sizes = {name: _bytes(cache_folder(name)) for name in ("models", "forms", "kernels", "studies")}
     sizes["training"] = _bytes(own)
-    detail = ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in sizes.items() if size > MUCH / 100) or "little, all told,"
+    detail = (
+        ", ".join(f"{name} {size / 1e9:.1f} GB" for name, size in sizes.items() if size > MUCH / 100)
+        or "little, all told,"
+    )
     detail += f" in {root}" + (f" and {own}" if sizes["training"] > MUCH / 100 else "")
     if sum(sizes.values()) < MUCH:
         return _finding("ok", detail)
