@@ -18,6 +18,9 @@ Upsampling is the paper's transposed convolution of stride 2 and a 4x4 blur. (Th
 convolution and a pixel shuffle, four times the multiplications in one pass, was tried on two cores and was slower at
 every size, for playing and training.)
 
+On a card one picture is made by fused kernels, where they can be had (`models.generators.fused`; same formulas, few
+passes). What follows is what they are held against, and what plays everywhere else.
+
 Memory layout is channels-last throughout. `compute_dtype` may be bfloat16 (see `models.generators.has_fast_bf16`): the
 convolutions then run in it, while styles, noise, the RGB sum and the result stay float32.
 """
@@ -31,7 +34,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  its name everywhere
 
-from models.generators import Scalar, Tap, identity
+from models.generators import Scalar, Tap, fused, identity
+from models.generators.fused.styles import Styles
 from models.generators.plain import fill
 from models.generators.style_modulated.config import Config
 from models.generators.style_modulated.mapping import GAIN, Dense, MappingNetwork
@@ -201,6 +205,7 @@ class StyleGAN2(nn.Module):
         )
         self.synthesis = nn.ModuleDict({f"b{r}": Block(config, r) for r in config.resolutions})
         self.register_buffer("rgb_kernel", _upsample_kernel(config.img_channels), persistent=False)
+        self.styles = Styles()
         self.layers = tuple(
             f"b{r}.{part}"
             for r in config.resolutions
@@ -247,6 +252,8 @@ class StyleGAN2(nn.Module):
         """
         if noise_mode not in ("const", "random", "none"):
             raise ValueError(f"noise_mode must be const, random or none, not {noise_mode!r}")
+        if (played := fused.play(self, w, noise_mode, tap, noise_strength, rng)) is not None:
+            return played
 
         def styled(name: str, layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
             noise = None

@@ -1,0 +1,99 @@
+"""StyleGAN2's forward pass on a card in few passes: what surrounds cuDNN's convolutions, as kernels in Triton.
+
+    fused.ready("cuda")             # when a network is loaded, off the frame path: builds and checks the kernels
+    fused.play(network, w, ...)     # the picture, or None where torch's own operators shall make it
+
+Torch's chain of operators goes over each map once for every step: at 1024x1024 with 32 channels in bfloat16 that is
+130 MB each time. Here a layer is folding its weight (one launch), cuDNN's convolution, and one pass in which blur,
+noise, bias, leaky ReLU, gain and clamp happen (`operations`); all affine layers of a frame are one launch (`styles`).
+Numbers and weights that move are read on the device, so a captured graph follows them.
+
+The kernels play one picture without gradient on a card where Triton can be imported and where each of them has made
+torch's numbers once (`check`). In every other case, and for good after anything went wrong, torch's way plays.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import torch
+
+from models.generators.fused.launch import Unplayable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.generators import Scalar, Tap
+    from models.generators.stylegan2 import StyleGAN2
+
+log = logging.getLogger("models")
+
+KINDS = {"cuda"}  # kinds of devices that have kernels; tests add "cpu", where Triton's interpreter runs them
+
+_verdicts: dict[torch.device, bool] = {}
+_lock = threading.Lock()
+
+
+def ready(device: torch.device | str) -> bool:
+    """Whether the kernels play on this device. At first asking they are built and held against torch's numbers: some
+    seconds, with synchronisation, so off the frame path and never while a graph is captured. Any thread.
+    """
+    device = torch.device(device)
+    if device.type not in KINDS:
+        return False
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    with _lock:
+        if device not in _verdicts:
+            _verdicts[device] = _checked(device)
+        return _verdicts[device]
+
+
+def play(
+    network: StyleGAN2, w: Tensor, noise_mode: str, tap: Tap, strength: Scalar, rng: torch.Generator | None
+) -> Tensor | None:
+    """`StyleGAN2.synthesize` by the kernels; None where they shall not or cannot play. The network's own thread."""
+    if not _may_play(network, w, strength):
+        return None
+    from models.generators.fused.picture import picture
+
+    try:
+        with torch.cuda.device_of(w):  # torch's operators choose the tensor's device by themselves, a launch does not
+            return picture(network, w, noise_mode, tap, strength, rng)
+    except Unplayable as error:  # layers before this one have been tapped; they are tapped once more
+        _give_up(w.device, str(error))
+        return None
+
+
+def _may_play(network: StyleGAN2, w: Tensor, strength: Scalar) -> bool:
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or len(w) != 1 or w.device.type not in KINDS:
+        return False
+    if network.compute_dtype not in (torch.float32, torch.bfloat16):
+        return False
+    if isinstance(strength, torch.Tensor) and (strength.device != w.device or strength.ndim):
+        return False
+    verdict = _verdicts.get(w.device)
+    if verdict is None and w.is_cuda and torch.cuda.is_current_stream_capturing():
+        return False
+    return ready(w.device) if verdict is None else verdict
+
+
+def _checked(device: torch.device) -> bool:
+    from models.generators.fused.check import fault
+
+    try:
+        wrong = fault(device)
+    except (ImportError, Unplayable, RuntimeError) as error:
+        wrong = str(error)
+    if wrong:
+        log.warning("StyleGAN2 plays by torch's own operators on %s: %s", device, wrong)
+    return not wrong
+
+
+def _give_up(device: torch.device, why: str) -> None:
+    with _lock:
+        if _verdicts.get(device):
+            log.warning("StyleGAN2 goes on by torch's own operators on %s: %s", device, why)
+        _verdicts[device] = False
