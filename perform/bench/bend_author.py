@@ -1,9 +1,10 @@
 """`perform bench bend --against PATH`: one layer through the author's bending code, from its own checkout, and ours.
 
 His `transform_layers.py` (github.com/terrybroad/network-bending) is imported from the path into this process, so only
-give a checkout that you trust. Its six operators in C++ always copy their result to an NVIDIA card; here they are
-OpenCV's same functions, called from Python on the processor, so without his copies to the card and back, for each
-channel: he is faster here than on a stage of his. OpenCV is needed: pip install opencv-python-headless.
+give a checkout that you trust. Its six operators in C++ fetch each channel to the processor, call OpenCV and copy the
+result to an NVIDIA card. Here they are OpenCV's same functions called from Python: on a card with the same copies; on a
+processor without them, so that he is faster there than on a stage of his. OpenCV is needed: pip install
+opencv-python-headless.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -43,19 +45,23 @@ CASES: dict[str, tuple[str, list[float], dict[str, float]]] = {
 FRAMES = 7
 
 
-def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
+def bench_against(checkout: Path, device: str, tell: Callable[[str], None]) -> list[Row]:
     """A row for each transform and size of map: his milliseconds, ours in float32 and in the bfloat16 that plays, the
-    ratios, and how far the pictures are apart (fractional warps: he rounds places to 1/32 pixel). Medians; interleaved.
+    ratios, and how far the pictures are apart (fractional warps: he rounds places to 1/32 pixel). Medians; interleaved;
+    on a card each call is waited for.
 
-    All channels are bent, as `features: all` has it. Raises UserError if the path is no such checkout or OpenCV is not
-    installed.
+    All channels are bent, as `features: all` has it. Raises UserError if the path is no such checkout, the device is
+    not there or OpenCV is not installed.
     """
     import torch
 
     from models.bending import native
     from models.bending.transforms import transforms
-    from perform.engine.render import keep_memory
+    from models.bending.warp import bounded
+    from perform.engine.render import keep_memory, pick_device
 
+    pick_device(device)
+    finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
     keep_memory()  # as a show does
     native.prepare()
     rows: list[Row] = []
@@ -63,7 +69,7 @@ def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
         layer = theirs.ManipulationLayer(1)
         for channels, side in MAPS:
             tell(f"{channels} maps of {side} x {side}")
-            x = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+            x = torch.randn(1, channels, side, side, generator=torch.Generator().manual_seed(0)).to(device)
             ours = {
                 "float32": x.contiguous(memory_format=torch.channels_last),
                 "bfloat16": x.bfloat16().contiguous(memory_format=torch.channels_last),
@@ -72,12 +78,11 @@ def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
                 plan = [{"layerID": 1, "transformID": name, "params": params, "indicies": list(range(channels))}]
                 known = transforms()[transform]
                 hints = known.hints({knob.name: knobs.get(knob.name, knob.default) for knob in known.knobs})
-                given: dict[str, Any] = {key: torch.tensor(value) for key, value in knobs.items()} | dict(hints)
+                given: dict[str, Any] = {key: torch.tensor(value, device=device) for key, value in knobs.items()}
+                given.update(hints)
 
                 def bend(x: Tensor, known: Any = known, given: dict[str, Any] = given) -> Tensor:
-                    made: Tensor = known.apply(x, **given)
-                    native.bound(made, 1e6)
-                    return made
+                    return bounded(known.apply(x, **given))
 
                 def author(plan: Any = plan, x: Tensor = x) -> Tensor:
                     made: Tensor = layer(x, plan)
@@ -86,9 +91,9 @@ def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
                 apart = (author() - bend(ours["float32"])).abs().mean().item()
                 spans: dict[str, list[float]] = {"author": [], "float32": [], "bfloat16": []}
                 for _ in range(FRAMES):
-                    spans["author"].append(_seconds(author))
+                    spans["author"].append(_seconds(author, finish))
                     for kind, y in ours.items():
-                        spans[kind] += [_seconds(lambda y=y, bend=bend: bend(y)) for _ in range(3)]  # type: ignore[misc]
+                        spans[kind] += [_seconds(partial(bend, y), finish) for _ in range(3)]
                 median = {kind: statistics.median(times) for kind, times in spans.items()}
                 row: Row = {"transform": name, "maps": f"{channels} x {side} x {side}"}
                 row |= {"author ms": round(median["author"] * 1e3, 2)}
@@ -99,10 +104,16 @@ def bench_against(checkout: Path, tell: Callable[[str], None]) -> list[Row]:
     return rows
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _seconds(call: Callable[[], object], finish: Callable[[], None]) -> float:
+    finish()
     start = machine_time()
     call()
+    finish()
     return machine_time() - start
+
+
+def _nothing() -> None:
+    """What a processor needs to have finished."""
 
 
 @contextmanager
@@ -140,7 +151,10 @@ def _operators(cv2: Any) -> dict[str, Callable[..., Tensor]]:
     import torch
 
     def on_numpy(work: Callable[..., Any]) -> Callable[..., Tensor]:
-        return lambda image, *numbers: torch.from_numpy(work(image.contiguous().numpy(), *numbers))
+        def operate(image: Tensor, *numbers: float) -> Tensor:
+            return torch.from_numpy(work(image.cpu().contiguous().numpy(), *numbers)).to(image.device)
+
+        return operate
 
     def ellipse(radius: int) -> Any:
         return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1), (radius, radius))

@@ -76,7 +76,7 @@ def _bend(parsed: argparse.Namespace) -> Rows:
     if parsed.against is not None:
         from perform.bench.bend_author import bench_against
 
-        return bench_against(parsed.against, _tell)
+        return bench_against(parsed.against, parsed.device or "cpu", _tell)
     from perform.bench.bend import bench_bend
 
     with _refusals():

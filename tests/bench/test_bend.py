@@ -29,4 +29,4 @@ def test_all_that_the_author_has_is_compared() -> None:
 
 def test_a_folder_that_is_no_checkout_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkout of network-bending"):
-        bench_against(tmp_path, lambda _: None)
+        bench_against(tmp_path, "cpu", lambda _: None)
