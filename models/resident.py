@@ -7,26 +7,31 @@ The order of the stages is fixed by who calls: parents -> blend -> tune -> rewri
 the network's own tensors, in place, and only where something changed; what a tensor was when the network came is kept,
 so home is exact, bit for bit, and undo is free. Compiled forms read the same tensors and follow by themselves.
 
-On a processor all of a network's floats lie in one block of memory, parameters first, each in the layout that it had.
-So a stage that changes all of them, as a blend of whole networks does, passes over one block instead of a hundred
-tensors (0.3 ms less of a frame of 8 for the shipped network). On a card they stay where they are: captured graphs know
-their addresses, and torch's fused loops over lists of tensors are as good.
+On a processor all of a network's floats lie in one block of memory (`models.generators.plain.block`). So a stage that
+changes all of them, as a blend of whole networks does, passes over one block instead of a hundred tensors (0.3 ms less
+of a frame of 8 for the shipped network). The block that the network came in is home, and nobody writes it: a tensor
+that nothing is done to plays from there, and one that a stage writes moves to its place in a second block, which takes
+memory only where it was written. So weights that rest are in memory once.
+
+On a card they stay where they are, and home is a copy: captured graphs know their addresses, and torch's fused loops
+over lists of tensors are as good.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from models.generators.plain.block import block_of, memory, places, within
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from models.generators import Generator
-
-ALIGNED = 16  # floats: each tensor of a block begins on a line of the processor's cache
 
 
 class Stage(Protocol):
@@ -56,17 +61,33 @@ class Wholesale(Protocol):
         """
 
 
+def twin(generator: Generator) -> Generator:
+    """A second network with the very same tensors, which takes no memory: for who looks at a network while it plays.
+
+    Made on a processor before the network is `Resident`, it stays at home: the other's tensors move when they are
+    written. On a card it shows what is played.
+    """
+    if not isinstance(generator, torch.nn.Module):
+        return deepcopy(generator)
+    with torch.inference_mode(False), torch.no_grad():
+        same: dict[int, Tensor] = {id(p): torch.nn.Parameter(p.detach(), False) for p in generator.parameters()}
+        same |= {id(b): b.detach() for b in generator.buffers()}
+        return deepcopy(generator, same)
+
+
 class Resident:
     """The weights of one network while it is played. One thread: the generator's.
 
-    `names` are its parameters and buffers; they are the very tensors that the network computes with. `block` [n] is
-    the memory in which all floats of a network on a processor lie, None elsewhere; `home_block` is as it was.
+    `names` are its parameters and buffers; they are the very tensors that the network computes with. `home_block` [n]
+    is the memory in which all floats of a network on a processor came, `block` that in which those lie that were
+    written; both are None elsewhere.
     """
 
     def __init__(self, generator: Generator) -> None:
         module = generator if isinstance(generator, torch.nn.Module) else None
         self._live: dict[str, Tensor] = dict(module.state_dict(keep_vars=True)) if module is not None else {}
         self._places: dict[str, int] = {}
+        self._away: set[str] = set()  # what has moved to `block`
         self.block: Tensor | None = None
         self.home_block: Tensor | None = None
         with torch.inference_mode(False), torch.no_grad():  # what is made here is written for hours, and watched
@@ -86,7 +107,7 @@ class Resident:
         return self._home[name]
 
     def live(self, name: str) -> Tensor:
-        """The tensor that plays."""
+        """The tensor that plays: for stages to write, whose turn it is."""
         return self._live[name]
 
     def place(self, name: str) -> slice | None:
@@ -99,10 +120,10 @@ class Resident:
 
         Names that are not there leave zeros. ValueError on a device whose networks have no block.
         """
-        if self.block is None:
+        if self.home_block is None:
             raise ValueError("the network has no block of memory here")
         with torch.inference_mode(False), torch.no_grad():
-            made = torch.zeros_like(self.block)
+            made = memory(len(self.home_block))
             for name in self._places.keys() & tensors.keys():
                 self.view(made, name).copy_(tensors[name])
         return made
@@ -113,7 +134,11 @@ class Resident:
         return block.as_strided(live.shape, live.stride(), self._places[name])
 
     def wrote(self, names: Iterable[str]) -> None:
-        """Say that these tensors were written through `block`, so that whoever watches them (forms) sees it."""
+        """Say that these tensors were written through `block`, all of each, so that the network plays them and whoever
+        watches them (forms) sees it.
+        """
+        names = list(names)
+        self._leave(names)
         torch.autograd.graph.increment_version([self._live[name] for name in names])
 
     @torch.no_grad()
@@ -164,10 +189,11 @@ class Resident:
             for earlier in asked[:place]:
                 names = [name for name in names if name not in earlier]
             try:
+                self._leave(names)
                 write_home(names, self)
             except Exception:
                 for name in names:
-                    self._live[name].copy_(self._home[name])
+                    self._go_home(name)
                 raise
             done.update(names)
         return done
@@ -175,43 +201,53 @@ class Resident:
     def _write(self, name: str, stages: Sequence[Stage], before: Tensor) -> None:
         """Let `stages` make the live tensor of `before`; without a stage it is `before`."""
         live = self._live[name]
+        if not stages:
+            if before is not live:
+                self._go_home(name)
+            return
+        self._leave([name])
         try:
             for stage in stages:
                 stage.write(name, before, live)
                 before = live
         except Exception:
-            live.copy_(self._home[name])
+            self._go_home(name)
             raise
-        if before is not live:
-            live.copy_(before)
+
+    def _leave(self, names: Iterable[str]) -> None:
+        """Before they are written: these play from `block` from now on, where there may be anything yet.
+
+        The first time that all of a network goes there, its pages come into being: a hundredth of a second for 120 MB.
+        """
+        leaving = [name for name in names if name in self._places and name not in self._away]
+        if leaving and self.block is not None:
+            with torch.inference_mode(False):
+                for name in leaving:
+                    self._live[name].data = self.view(self.block, name)
+            self._away.update(leaving)
+
+    def _go_home(self, name: str) -> None:
+        """The tensor is what it was when the network came."""
+        if name not in self._places:
+            self._live[name].copy_(self._home[name])
+        elif name in self._away:
+            self._away.discard(name)
+            with torch.inference_mode(False):
+                self._live[name].data = self._home[name]
 
     def _lay_out(self) -> None:
-        """Move the floats into one block; the tensors stay the same objects."""
-        floats = {name: t for name, t in self._live.items() if t.dtype == torch.float32 and dense(t.shape, t.stride())}
-        # Buffers last: they are mostly the same in relatives, and what is mixed is then one stretch.
-        floats = dict(sorted(floats.items(), key=lambda named: not isinstance(named[1], torch.nn.Parameter)))
-        size = 0
-        for name, tensor in floats.items():
-            self._places[name] = size
-            size += -(-tensor.numel() // ALIGNED) * ALIGNED
-        self.block = torch.zeros(size)
-        for name, tensor in floats.items():
-            view = self.view(self.block, name)
-            view.copy_(tensor)
-            tensor.data = view
-        self.home_block = self.block.clone()
+        """Move the floats into one block, if they are not in one; the tensors stay the same objects."""
+        self._places, size = places(self._live)
+        self.block = memory(size)
+        self.home_block = block_of(self._live)
+        if self.home_block is None or any(self._live[name].is_inference() for name in self._places):
+            self.home_block = memory(size)
+            for name, start in self._places.items():
+                view = within(self.home_block, start, self._live[name])
+                view.copy_(self._live[name])
+                self._live[name].data = view
 
     def _at_home(self, name: str, tensor: Tensor) -> Tensor:
         if self.home_block is not None and name in self._places:
             return self.view(self.home_block, name)
         return tensor.detach().clone()
-
-
-def dense(shape: Sequence[int], stride: Sequence[int]) -> bool:
-    """Whether such a tensor fills as much memory as it has numbers, in whatever order of dimensions."""
-    expected = 1
-    for step, size in sorted(zip(stride, shape, strict=True)):
-        if size != 1 and step != expected:
-            return False
-        expected *= size
-    return True

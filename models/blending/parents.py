@@ -9,7 +9,8 @@ import torch
 
 from models.blending.relatives import MAPPING, Relative, foreign_mapping
 from models.forms.mixing import mix_into
-from models.resident import ALIGNED, Resident
+from models.generators.plain.block import ALIGNED
+from models.resident import Resident
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.forms.pack import Packed, Step
-from models.resident import dense
+from models.generators.plain.block import dense
 
 if TYPE_CHECKING:
     from models.forms.packer import Programme

@@ -8,6 +8,7 @@ A sub-folder holds what one architecture needs beside its file. Nothing here imp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -94,10 +95,30 @@ def build(architecture: str, config: Mapping[str, Any], tensors: Mapping[str, Te
     if architecture not in known:
         raise ValueError(f"no architecture {architecture!r}; there are {', '.join(sorted(known))}")
     try:
-        made: Generator = known[architecture].build(dict(config), tensors)
+        with nullcontext() if tensors is None else _undrawn():
+            made: Generator = known[architecture].build(dict(config), tensors)
     except TypeError as error:
         raise ValueError(f"{architecture} cannot be built from these settings: {error}") from error
     return made
+
+
+def _undrawn() -> AbstractContextManager[Any]:
+    """While a network is built that will get its weights at once: what would be drawn is a shape without memory (torch's
+    "meta" tensors), in whose place `plain.fill` puts weights. That saves a second copy, and a second for the largest.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        ) -> Any:
+            del types
+            if func is torch.randn:
+                return torch.empty(*args, **(kwargs or {}), device="meta")
+            return func(*args, **(kwargs or {}))
+
+    return Undrawn()
 
 
 def has_fast_bf16() -> bool:

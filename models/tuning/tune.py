@@ -19,7 +19,7 @@ import torch
 
 from models.blending.parents import mix_lists_into, shares
 from models.blending.rows import share
-from models.resident import ALIGNED
+from models.generators.plain.block import ALIGNED
 from models.tuning import POSITION
 
 if TYPE_CHECKING:

@@ -195,3 +195,62 @@ def test_a_network_without_weights() -> None:
     stage.now = {"anything": 1.0}
     assert resident.names == ()
     assert resident.update([stage]) == 0
+
+
+def filled(seed: int = 0) -> tuple[Generator, dict[str, Tensor]]:
+    """A network as it comes out of a file, and what the file held."""
+    torch.manual_seed(seed)
+    made = build("stylegan2", SMALL)
+    weights = {name: torch.randn(t.shape) for name, t in made.state_dict().items()}
+    return build("stylegan2", SMALL, weights), weights
+
+
+def test_a_network_out_of_a_file_is_in_memory_once() -> None:
+    g, weights = filled()
+    lies = {name: t.data_ptr() for name, t in g.state_dict().items()}
+    assert len({t.untyped_storage().data_ptr() for t in g.state_dict().values()}) == 1
+    resident = Resident(g)
+    assert resident.home_block is not None
+    assert resident.home_block.data_ptr() == min(lies.values())
+    for name in resident.names:
+        assert resident.home(name).data_ptr() == resident.live(name).data_ptr() == lies[name]
+        assert resident.home(name).stride() == resident.live(name).stride()
+        assert torch.equal(resident.home(name), weights[name])
+    assert resident.live(A).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_building_for_weights_draws_nothing() -> None:
+    made = build("stylegan2", SMALL)
+    weights = {name: t.clone() for name, t in made.state_dict().items()}
+    state = torch.get_rng_state()
+    build("stylegan2", SMALL, weights)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_only_what_a_stage_writes_is_in_memory_twice() -> None:
+    g, weights = filled()
+    resident, stage = Resident(g), Adds()
+    assert resident.home_block is not None
+    assert resident.block is not None
+    before = resident.home_block.clone()
+    lies = {name: resident.live(name).data_ptr() for name in resident.names}
+    with torch.inference_mode():  # as frames are made
+        stage.now = {A: 1.0}
+        resident.update([stage])
+    live, place = resident.live(A), resident.place(A)
+    assert place is not None
+    assert live.data_ptr() == resident.block[place].data_ptr()
+    assert not live.is_inference()
+    assert torch.equal(live, weights[A] + 1.0)
+    assert all(resident.live(name).data_ptr() == lies[name] for name in resident.names if name != A)
+    version = live._version
+    with torch.inference_mode():
+        stage.now = {A: 2.0}
+        resident.update([stage])
+    assert live._version > version, "whoever watches sees the next change, too"
+    with torch.inference_mode():
+        stage.now = {}
+        resident.update([stage])
+    assert live.data_ptr() == lies[A]
+    assert equal(resident, weights)
+    assert torch.equal(resident.home_block, before), "nobody writes home"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from models.generators import Scalar
+from models.generators.plain.block import memory, places, within
 
 
 def drawn_in(
@@ -34,5 +36,19 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     ]
     if wrong:
         raise ValueError(f"the weights do not fit this {what}: {'; '.join(wrong[:4])}" + (" ..." if wrong[4:] else ""))
-    network.load_state_dict(dict(tensors))
+    with torch.inference_mode(False), torch.no_grad():  # what is made here is written for hours, and watched
+        network.load_state_dict(_laid_out(network.state_dict(keep_vars=True), tensors), assign=True)
     network.requires_grad_(False)
+
+
+def _laid_out(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A network's tensors with these numbers: the only copy, read once from where they are (a mapped file)."""
+    found, size = places(own)
+    block = memory(size)
+    made = {
+        name: within(block, found[name], t) if name in found else torch.empty_like(t, device="cpu")
+        for name, t in own.items()
+    }
+    for name, t in made.items():
+        t.copy_(tensors[name])
+    return made
