@@ -35,13 +35,18 @@ class Ahead:
         hopeless: WeakSet[Deck] = WeakSet()
         rest = IDLE
         while not self._end.wait(rest):
-            rest = IDLE
-            for deck in self._playing():
-                if deck not in hopeless:
-                    try:
-                        busy = deck.read_ahead()
-                    except Exception as error:  # noqa: BLE001 - a file from anywhere; what is in memory plays on
-                        hopeless.add(deck)
-                        self._problems.report("tune", f"the trajectory cannot be read any further: {error}")
-                    else:
-                        rest = 0.0 if busy else min(rest, REST if deck.reel is not None else IDLE)
+            rest = self._look(hopeless)
+
+    def _look(self, hopeless: WeakSet[Deck]) -> float:
+        """Seconds until the next look. No deck is held between two."""
+        rest = IDLE
+        for deck in self._playing():
+            if deck not in hopeless:
+                try:
+                    busy = deck.read_ahead()
+                except Exception as error:  # noqa: BLE001 - a file from anywhere; what is in memory plays on
+                    hopeless.add(deck)
+                    self._problems.report("tune", f"the trajectory cannot be read any further: {error}")
+                else:
+                    rest = 0.0 if busy else min(rest, REST if deck.reel is not None else IDLE)
+        return rest

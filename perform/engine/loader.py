@@ -2,8 +2,8 @@
 
 `load` returns at once; a thread imports torch, reads the file (a foreign one is converted by a child process), warms
 the network up with one frame and puts it on the deck that nobody sees. `arrived` then tells the main thread, which
-moves the fader. Asked again while it works, it takes the newest name next. A failure leaves the running model playing
-and says why.
+moves the fader. What the first picture can do without (directions, where nobody steers) is found out after that. Asked
+again while it works, it takes the newest name next. A failure leaves the running model playing and says why.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from perform.engine.worker import Maker
 
 if TYPE_CHECKING:
     from perform.engine.decks import Decks
+    from perform.engine.parameters import Parameters
+    from perform.engine.patch import Patch
     from perform.engine.render import Deck
 
 log = logging.getLogger("perform")
@@ -70,18 +72,20 @@ class Loader:
 
     `loading` is the name of what is on its way and `share` 0..1 how much of its conversion is done.
 
-    `sample` is a request to warm up with, `mix` reads the fader between the decks. With `wait=True` (fixed clock)
-    `load` returns when the model plays.
+    `sample` is a request to warm up with, `mix` reads the fader between the decks, `steered` says whether anything
+    moves along directions: then a model comes when it has them. With `wait=True` (fixed clock) `load` returns when the
+    model plays, with all that there is to know.
     """
 
     def __init__(
         self, worker: Maker, clock: Clock, problems: Problems, device: str, sample: Request, *,
-        mix: Callable[[], float], wait: bool,
+        mix: Callable[[], float], wait: bool, steered: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
         self.device = device
         self.loading, self.share = "", 0.0
         self._worker, self._clock, self._problems, self._sample = worker, clock, problems, sample
-        self._mix, self._wait, self._rig = mix, wait, NOTHING
+        self._mix, self._wait, self._steered, self._rig = mix, wait, steered, NOTHING
+        self._rest: Callable[[], None] | None = None  # what is left to find out about the newest model
         self._decks: Decks | None = None
         self._wishes: Slot[Wish] = Slot()
         self._arrivals: Slot[Arrival] = Slot()
@@ -165,21 +169,23 @@ class Loader:
         while self._running:
             self._came.wait(LOOK_AFTER)
             self._came.clear()
-            fresh = self._fresh.take()
-            if fresh is not None and self._came.wait(SETTLE):  # another one has come, or it is the end
+            if self._fresh.take() is not None and self._came.wait(SETTLE):  # another one has come, or it is the end
                 continue
-            decks = self._playing()
-            for deck in decks:
-                if deck not in hopeless and self._running and not self._came.is_set():
-                    self.quickening = not deck.quick
-                    try:
-                        deck.save()
-                        if not deck.learn() and not deck.quick:
-                            deck.quicken()
-                    except Exception as error:  # noqa: BLE001 - compilers fail in every way; it plays on as it is
-                        hopeless.add(deck)
-                        log.warning("%s", error)
-            self.quickening = any(not deck.quick for deck in decks if deck not in hopeless)
+            self._improve_all(hopeless)  # a round of its own, which holds no deck while this waits
+
+    def _improve_all(self, hopeless: WeakSet[Deck]) -> None:
+        decks = self._playing()
+        for deck in decks:
+            if deck not in hopeless and self._running and not self._came.is_set():
+                self.quickening = not deck.quick
+                try:
+                    deck.save()
+                    if not deck.learn() and not deck.quick:
+                        deck.quicken()
+                except Exception as error:  # noqa: BLE001 - compilers fail in every way; it plays on as it is
+                    hopeless.add(deck)
+                    log.warning("%s", error)
+        self.quickening = any(not deck.quick for deck in decks if deck not in hopeless)
 
     def _work(self) -> None:
         while self._running:
@@ -190,6 +196,13 @@ class Loader:
                 self._load(wish)
                 self.loading = ""
                 stand_back()  # the first model is waited for; the next ones come in beside a picture
+                self._find_rest()
+
+    def _find_rest(self) -> None:
+        """What the newest model could come without."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest()
 
     def _load(self, wish: Wish) -> None:
         """From the wish to its arrival."""
@@ -205,7 +218,8 @@ class Loader:
             return
         self.loading, self.share = wish.name, 0.0
         if self._decks is not None:
-            self._decks.put(place, None)  # its memory goes before the new one comes: never three models at once
+            self._decks.put(place, None)
+            gc.collect()  # its memory goes before the new one comes, never three models at once; a millisecond
         deck = self._made(wish.name, wish.rig)
         if deck is None:
             self._arrivals.put(Arrival(self.loaded, None))
@@ -259,7 +273,10 @@ class Loader:
     def _made(self, name: str, rig: Rig) -> Deck | None:
         """The deck for a model, warm; or None, reported. Where nothing plays yet, the one without weights does."""
         try:
-            deck = deck_for(name, self.device, fast=not self._wait, rig=rig, progress=self._progress)
+            whole = self._wait or self._steered()
+            deck, self._rest = made(
+                name, self.device, fast=not self._wait, rig=rig, progress=self._progress, whole=whole
+            )
             deck.picture(self._sample)
         except UserError as error:  # the device is not there
             self._problems.report("device", f"{error}; the best of these is used")
@@ -283,6 +300,13 @@ class Loader:
         return Decks(self._clock, self._problems)
 
 
+def steers(parameters: Parameters, patch: Patch) -> bool:
+    """Whether a fader along a direction is away from its middle, or something drives one."""
+    driven = {route.to for route in patch.routes}
+    faders = [name for name in parameters.names() if name.startswith("steer.") and name.endswith(".amount")]
+    return any(name in driven or parameters.get(name) != 0.0 for name in faders)
+
+
 def deck_for(
     name: str, device: str, *, fast: bool, rig: Rig | None = None, progress: Callable[[float], None] | None = None
 ) -> Deck:
@@ -293,10 +317,31 @@ def deck_for(
 
     Raises models.checkpoints.Refused (a ValueError) for a file that is no model, UserError for a device that is absent.
     """
+    return made(name, device, fast=fast, rig=rig, progress=progress, whole=True)[0]
+
+
+def made(
+    name: str, device: str, *, fast: bool, rig: Rig | None, progress: Callable[[float], None] | None, whole: bool
+) -> tuple[Deck, Callable[[], None] | None]:
+    """See `deck_for`. Without `whole` also what is left to be done once it plays, a second's work, or None."""
     import models
-    from perform.engine.lore import known
+    from models.resident import twin
+    from perform.engine.lore import at_hand, found_directions, known, lacks
     from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
     generator = models.load(name, device=pick_device(device), progress=progress)
-    return Deck(generator, name, fast=fast, rig=rig, lore=known(generator, name))
+    if whole or generator.w_avg.device.type != "cpu":  # a card does it in a blink, and writes its weights in place
+        return Deck(generator, name, fast=fast, rig=rig, lore=known(generator, name)), None
+    lore = at_hand(generator, name)
+    at_home = twin(generator) if lacks(lore, generator) else None
+    deck = Deck(generator, name, fast=fast, rig=rig, lore=lore)
+
+    def rest() -> None:
+        assert at_home is not None
+        try:
+            deck.know(directions=found_directions(at_home))
+        except (ValueError, RuntimeError) as error:  # weights that are no numbers: it plays on, and cannot be steered
+            log.warning("no directions of %s: %s", name, error)
+
+    return deck, rest if at_home is not None else None

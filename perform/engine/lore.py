@@ -16,7 +16,8 @@ from models.bending.clusters import Clusters, clusters_path, load_clusters, mode
 from models.checkpoints import Refused
 from models.decoding.statistics import Statistics, gather, load_statistics, save_statistics, statistics_path
 from models.steering.bank import Bank, bank_path, load_bank, save_bank
-from models.steering.find import directions_for
+from models.steering.files import known_directions
+from models.steering.find import find_directions, lacks_directions
 from perform.engine.preset import user_folder
 
 if TYPE_CHECKING:
@@ -54,13 +55,31 @@ def known(generator: Generator, name: str) -> Lore:
     `generator` as it came, before anything is done to its weights. Tenths of a second for small networks, some seconds
     for the largest.
     """
+    lore = at_hand(generator, name)
+    return replace(lore, directions=found_directions(generator)) if lacks(lore, generator) else lore
+
+
+def at_hand(generator: Generator, name: str) -> Lore:
+    """What is in files alone: one pass over the weights, for their hash."""
     words: list[str] = []
     clusters = _look(name, "clusters", clusters_path, lambda path: load_clusters(path, generator), words)
     statistics = _look(name, "activity", statistics_path, lambda path: load_statistics(path, generator), words)
     model = model_hash(generator)
     bank = _look(name, "slots", bank_path, lambda path: load_bank(path, model), words) or Bank({}, model)
-    directions, _, refused = directions_for(generator, name, own_folder("directions"), models.shipped())
+    directions, refused = None, ()
+    if not lacks_directions(generator):
+        directions, refused = known_directions(name, model, own_folder("directions"), models.shipped())
     return Lore(clusters, directions, statistics, bank, (*words, *refused))
+
+
+def lacks(lore: Lore, generator: Generator) -> bool:
+    """Whether there are directions to be found."""
+    return lore.directions is None and not lacks_directions(generator)
+
+
+def found_directions(generator: Generator) -> Directions:
+    """What a network is steered along that came without directions: a second for the largest, on one core."""
+    return find_directions(generator, ["ganspace"])
 
 
 def keep(bank: Bank, name: str) -> None:

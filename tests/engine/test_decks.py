@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ import torch
 import models
 from models.checkpoints import io
 from models.generators import build
+from models.steering.steer import steer_knobs
 from perform.engine.clock import FixedClock, Tick, sleep
 from perform.engine.decks import Decks
 from perform.engine.frame import Frame, Request
-from perform.engine.loader import Loader
+from perform.engine.loader import Loader, steers
 from perform.engine.parameters import Parameters
-from perform.engine.patch import Patch
+from perform.engine.patch import Patch, Route
 from perform.engine.problems import Problems
 from perform.engine.render import Deck
 from perform.engine.signals import Signals
@@ -107,6 +109,59 @@ def loader(parameters: Parameters, wait: bool = True) -> tuple[Loader, InlineWor
     return made, worker, problems
 
 
+@pytest.mark.parametrize("steered", [False, True])
+def test_directions_are_found_after_the_first_picture_unless_something_steers(
+    parameters: Parameters, tmp_path: Path, steered: bool
+) -> None:
+    parameters.add("steer", steer_knobs())
+    path = tmp_path / "new.safetensors"
+    io.save(path, network(5), {})  # type: ignore[arg-type]
+    clock, problems = FixedClock(25), Problems()
+    sample = request(parameters, 0.0)
+    parameters.set("steer.1.amount", 2.0)
+    steering = request(parameters, 0.0)
+    made = Loader(
+        InlineWorker(clock, problems), clock, problems, "cpu", sample, mix=lambda: 0.0, wait=False,
+        steered=lambda: steered,
+    )  # fmt: skip
+    try:
+        found: list[bool] = []
+        made._find_rest = lambda: found.append(made._rest is None)  # type: ignore[method-assign]
+        made.load(str(path))
+        deck = until(lambda: bool(found) and made._playing() and made._playing()[0])
+        deck.picture(steering)
+        assert bool(deck.muted) is not steered
+        assert found == [steered]
+        Loader._find_rest(made)
+        deck.picture(steering)
+        assert not deck.muted
+        plain, _, _ = loader(parameters)
+        plain.load(str(path))
+        want = plain._playing()[0].picture(steering)
+        deck._synthesize = plain._playing()[0]._synthesize  # of float32, as films are
+        assert torch.equal(deck.picture(steering), want), "the directions are those that films find"
+    finally:
+        made.close()
+
+
+def until(there: Callable[[], object]) -> Any:
+    """What is there at last."""
+    for _ in range(1000):
+        if found := there():
+            return found
+        sleep(0.02)
+    raise AssertionError("it never came")
+
+
+def test_steering_is_seen_before_a_model_comes(parameters: Parameters) -> None:
+    parameters.add("steer", steer_knobs())
+    still = Patch((), parameters)
+    assert not steers(parameters, still)
+    assert steers(parameters, Patch((Route("a", "steer.2.amount", 1.0),), parameters))
+    parameters.set("steer.3.amount", -1.0)
+    assert steers(parameters, still)
+
+
 def test_a_model_goes_to_the_deck_that_nobody_sees(parameters: Parameters) -> None:
     made, worker, problems = loader(parameters)
     made.load("cppn")
@@ -186,8 +241,8 @@ def test_a_file_that_is_none_leaves_the_running_model(parameters: Parameters, tm
     assert isinstance(worker.newest(), Frame)
 
 
-def test_a_hundred_loads_leave_no_memory_behind(parameters: Parameters, tmp_path: Path) -> None:
-    paths = [tmp_path / f"{k}.safetensors" for k in range(2)]
+def test_two_hundred_loads_leave_no_memory_behind(parameters: Parameters, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{k}.safetensors" for k in range(3)]  # what is asked for is never on a deck already
     for seed, path in enumerate(paths):
         torch.manual_seed(seed)
         big = build("stylegan2", SMALL | {"img_resolution": 32, "channel_base": 8192, "channel_max": 128})
@@ -195,12 +250,14 @@ def test_a_hundred_loads_leave_no_memory_behind(parameters: Parameters, tmp_path
     made, _, problems = loader(parameters)
     made.load("cppn")
     sizes = []
-    for turn in range(100):
+    for turn in range(200):
         parameters.set("deck.mix", float(turn % 2))
-        made.load(str(paths[turn % 2]))
+        before = made._playing()
+        made.load(str(paths[turn % 3]))
+        assert len({*made._playing()} - {*before}) == 1
         sizes.append(_resident())
     assert not problems.current
-    assert sizes[-1] - sizes[20] < 20e6, "80 loads of 5 MB: less than four of them may stay"
+    assert sizes[-1] - sizes[20] < 20e6, "180 loads of 5 MB: less than four of them may stay"
 
 
 def _resident() -> int:
