@@ -32,7 +32,7 @@ from perform.engine.clock import Clock, Tick, WallClock, machine_time
 from perform.engine.crossfade import deck_knobs
 from perform.engine.director import Director, director_knobs
 from perform.engine.frame import Request
-from perform.engine.loader import Loader
+from perform.engine.loader import Loader, steers
 from perform.engine.loop import Engine
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch
@@ -155,8 +155,9 @@ class Show:
         self.engine.sources.append(Lfos(self._read))
         sample = Request(Tick(0, 0.0, 0.0), Patch((), self.parameters).play(Signals(), self.parameters, 0.0), 0.0)
         self.loader = Loader(
-            worker, clock, problems, options.device, sample, mix=lambda: self.parameters.get("deck.mix"), wait=inline
-        )
+            worker, clock, problems, options.device, sample, mix=lambda: self.parameters.get("deck.mix"), wait=inline,
+            steered=lambda: steers(self.parameters, self.engine.patch),
+        )  # fmt: skip
         if inline:
             self.chain.compile_all()
         self.training = Training(problems)

@@ -11,8 +11,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,8 +124,13 @@ class Deck:
         """
         if not self._instruments.lacks_statistics:
             return False
-        self._instruments.know(with_statistics(self._instruments.lore, self.name))
+        found = with_statistics(self._instruments.lore, self.name)
+        self.know(statistics=found.statistics, words=found.words)
         return True
+
+    def know(self, **found: Any) -> None:
+        """Take in what was found out since it came: fields of `Lore`. Loader's or compiler's thread."""
+        self._instruments.know(replace(self._instruments.lore, **found))
 
     def read_ahead(self) -> bool:
         """Bring more of a trajectory into memory; whether there was something to do. The reader's thread."""
