@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 
-from perform import __version__, commands
+from perform import __version__, commands, large_pages
 from perform.engine.problems import ShowStopped, UserError
 
 
 def program() -> None:
     """The command as it is installed: run, then leave, whatever is still at work in a thread."""
+    large_pages.ask()
     try:
         status = main()
     except SystemExit as asked:  # a plain stop (SIGTERM), or argparse
