@@ -131,6 +131,11 @@ class Blend:
         return self._parents.tensors
 
     @property
+    def donor(self) -> Mapping[str, Tensor]:
+        """All tensors of the first relative, in memory once, for who takes something from it (`models.rewriting`)."""
+        return self._parents.donor
+
+    @property
     def pairs(self) -> Sequence[tuple[int, int]]:
         """See `models.forms.mixing.Mixture`: everybody with everybody."""
         places = range(len(self._parents.tensors))

@@ -25,7 +25,7 @@ class Parents:
     """`relatives[0]` is the network at home, the others have passed `relatives.check`.
 
     `differing` are the names of floats that are not the same bits in all parents, in the order of memory. A mapping
-    that does not fit is the one at home.
+    that does not fit is the one at home. `donor` are all tensors of the first relative, its own mapping among them.
     """
 
     def __init__(self, resident: Resident, relatives: Sequence[Relative]) -> None:
@@ -48,8 +48,9 @@ class Parents:
             self.differing = sorted(differing, key=lambda name: self._places.get(name, (0, 0)))
             filters = [name for name in floats if home[name].ndim == 4 and name in self.differing]
             self._lengths = {name: [lengths(one[name]) for one in self._tensors] for name in filters}
-            self._units = [self._united(k) for k in range(len(relatives))]
-            self._unit_blocks = [resident.laid_out({**self._tensors[k], **one}) for k, one in enumerate(self._units)]
+            first, apart = relatives[1].tensors, bool(foreign_mapping(home, relatives[1]))
+            own = {name for name in floats if not (apart and name.startswith(MAPPING))}
+            self.donor = {name: self._tensors[1][name] if name in own else t for name, t in first.items()}
 
     @property
     def tensors(self) -> Sequence[Mapping[str, Tensor]]:
@@ -60,56 +61,44 @@ class Parents:
         """Mix one tensor, with `before` in the place of parent 0."""
         _, row, matched = mark
         parents = [before, *(one[name] for one in self._tensors[1:])]
-        if not matched or name not in self._lengths:
+        if matched and name in self._lengths:
+            _match(out, parents, [lengths(before), *self._lengths[name][1:]], row)
+        else:
             mix_into(out, parents, row)
-            return
-        sizes = [lengths(before), *self._lengths[name][1:]]
-        units = [before / sizes[0], *(one[name] for one in self._units[1:])]
-        mixed = torch.empty_like(out)
-        mix_into(mixed, units, row)
-        torch.mul(mixed, _size(sizes, row) / lengths(mixed), out=out)
 
     def write_home(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
         """Mix many tensors, given in the order of `differing`: a stretch of memory with equal marks is one pass."""
+        plain = [(name, mark) for name, mark in zip(names, marks, strict=True) if not self._matched(name, mark)]
         if resident.block is None:
-            self._write_lists(names, marks, resident)
-            return
-        for start, stop, (_, row, matched) in self._stretches(names, marks):
-            part = slice(start, stop)
-            blocks = self._unit_blocks if matched else self.blocks
-            mix_into(resident.block[part], [one[part] for one in blocks], row)
+            self._write_lists(plain, resident)
+        else:
+            for start, stop, (_, row, _) in self._stretches(plain):
+                part = slice(start, stop)
+                mix_into(resident.block[part], [one[part] for one in self.blocks], row)
         for name, mark in zip(names, marks, strict=True):
-            if mark[2]:
-                self._match(name, resident.live(name), mark)
-        resident.wrote(names)
+            if self._matched(name, mark):
+                parents = [one[name] for one in self._tensors]
+                _match(resident.live(name), parents, self._lengths[name], mark[1])
+        if resident.block is not None:
+            resident.wrote(names)
 
-    def _write_lists(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
+    def _matched(self, name: str, mark: Mark) -> bool:
+        return mark[2] and name in self._lengths
+
+    def _write_lists(self, plain: Sequence[tuple[str, Mark]], resident: Resident) -> None:
         """The same by torch's loops over lists, which are one launch on a card."""
-        together: dict[Mark, list[str]] = {}
-        for name, mark in zip(names, marks, strict=True):
-            together.setdefault(mark, []).append(name)
-        for (_, row, matched), these in together.items():
-            parents = (
-                [{**one, **unit} for one, unit in zip(self._tensors, self._units, strict=True)]
-                if matched
-                else self._tensors
-            )
-            outs = [resident.live(name) for name in these]
-            lists = [[one[name] for name in these] for one in parents]
-            mix_lists_into(outs, lists, shares(row))
-        for name, mark in zip(names, marks, strict=True):
-            self._match(name, resident.live(name), mark)
+        together: dict[Row, list[str]] = {}
+        for name, mark in plain:
+            together.setdefault(mark[1], []).append(name)
+        for row, these in together.items():
+            lists = [[one[name] for name in these] for one in self._tensors]
+            mix_lists_into([resident.live(name) for name in these], lists, shares(row))
 
-    def _match(self, name: str, live: Tensor, mark: Mark) -> None:
-        """Give the filters of a mixture of directions the mixed length."""
-        if mark[2] and name in self._lengths:
-            live.mul_(_size(self._lengths[name], mark[1]) / lengths(live))
-
-    def _stretches(self, names: Sequence[str], marks: Sequence[Mark]) -> Iterator[tuple[int, int, Mark]]:
+    def _stretches(self, plain: Sequence[tuple[str, Mark]]) -> Iterator[tuple[int, int, Mark]]:
         """Neighbours in memory with equal marks: from, to, mark."""
         start, stop = 0, -ALIGNED
         last: Mark | None = None
-        for name, mark in zip(names, marks, strict=True):
+        for name, mark in plain:
             begin, end = self._places[name]
             if (mark is not last and mark != last) or not 0 <= begin - stop < ALIGNED:
                 if last is not None:
@@ -127,12 +116,14 @@ class Parents:
             for one in self._tensors[1:]:
                 one.update({name: t.to(device, torch.float32).clone() for name, t in one.items()})
             return
-        self.blocks = [resident.home_block, *(resident.laid_out(one) for one in self._tensors[1:])]
+        home = self._tensors[0]  # a place that nobody has is home again
+        others = [
+            resident.home_block if all(t is home[name] for name, t in one.items()) else resident.laid_out(one)
+            for one in self._tensors[1:]
+        ]
+        self.blocks = [resident.home_block, *others]
         for one, block in zip(self._tensors[1:], self.blocks[1:], strict=True):
             one.update({name: resident.view(block, name) for name in one if resident.place(name) is not None})
-
-    def _united(self, parent: int) -> dict[str, Tensor]:
-        return {name: self._tensors[parent][name] / sizes[parent] for name, sizes in self._lengths.items()}
 
 
 def shares(row: Row) -> Shares:
@@ -163,10 +154,14 @@ def lengths(t: Tensor) -> Tensor:
     return found
 
 
-def _size(sizes: Sequence[Tensor], row: Row) -> Tensor:
-    """The mixed length of each filter."""
+def _match(out: Tensor, parents: Sequence[Tensor], sizes: Sequence[Tensor], row: Row) -> None:
+    """out = the mixture of the filters' directions, at the mixture of their lengths `sizes`. A passage more over memory
+    than mixing filters of length 1 would be, which would have to be kept: two more copies of every parent.
+    """
     (first, share), *rest = shares(row)
+    torch.mul(parents[first], share / sizes[first], out=out)
     size = sizes[first] * share
     for k, more in rest:
+        out.addcmul_(parents[k], more / sizes[k])
         size = size + sizes[k] * more
-    return size
+    out.mul_(size / lengths(out))

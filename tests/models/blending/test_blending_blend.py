@@ -214,7 +214,11 @@ def test_one_by_one_and_by_lists_is_the_same(matched: bool) -> None:
             assert torch.allclose(out, resident.live(name), rtol=1e-5, atol=1e-7), name
         lists = {name: resident.live(name).clone() for name in blend.marks()}
         names = [name for name in blend._parents.differing if name in blend.marks()]
-        blend._parents._write_lists(names, [blend._marks[name] for name in names], resident)
+        block, resident.block = resident.block, None  # as on a card
+        for name in names:
+            resident.live(name).zero_()
+        blend._parents.write_home(names, [blend._marks[name] for name in names], resident)
+        resident.block = block
         for name, t in lists.items():
             assert torch.allclose(t, resident.live(name), rtol=1e-5, atol=1e-7), name
 
