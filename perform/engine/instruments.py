@@ -172,7 +172,7 @@ class Instruments:
             relatives.append(one)
         blend = Blend(self._resident, self._generator, relatives, self._name)
         words += [*blend.warnings, *blend.muted]
-        return blend, relatives[0].tensors, tuple(words)
+        return blend, blend.donor, tuple(words)
 
     # -- the generator's thread
 
