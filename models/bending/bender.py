@@ -9,6 +9,10 @@
 whose transform stands at its neutral values, is left out of the frame altogether, so home is the unbent network bit
 for bit and costs nothing. The taps themselves read 0-d views of the vector on the device.
 
+For a network that is captured once and replayed (CUDA graphs) a bender is `steady`: all slots are in every frame, and
+one that is off has the amount 0 on the device. What is mixed with nothing of something finite is what it was, so home
+is exact there, too, for maps of finite numbers below `LIMIT`.
+
 What the slots of a layer make is finite, and never larger than `LIMIT`; NaN becomes 0.
 """
 
@@ -24,7 +28,7 @@ import torch
 from torch import Tensor
 
 from models.bending import native
-from models.bending.layout import mixed
+from models.bending.layout import Members, mixed
 from models.bending.slots import Slot, draw, named, slot_knobs
 from models.bending.transforms import Transform, transforms
 from models.bending.warp import bounded
@@ -44,9 +48,9 @@ class Bender:
     slot's knobs. An engine that sends all its numbers in one copy gives its own stretch of that vector as `numbers`,
     and fills it from `host`.
 
-    `steady` is for a network that is captured once and replayed (CUDA graphs): every slot runs in every frame and does
-    the same work whatever its numbers, with the same result; only `write` may then be called between replays. It costs
-    the work of slots that are off, and erosion and dilation compute every radius.
+    `steady` is for a network that is captured once and replayed: every slot runs in every frame and does the same work
+    whatever its numbers, with the same result; only `frame` may then be called between replays. It costs the work of
+    slots that are off, and erosion and dilation compute every radius.
     """
 
     def __init__(
@@ -66,7 +70,9 @@ class Bender:
         self.knobs: tuple[Knob, ...] = tuple(
             knob.named(f"{part.slot.name}.{knob.name}") for part in parts for knob in part.knobs
         )
-        self.host = torch.zeros(1 + len(self.knobs), pin_memory=device.type == "cuda")
+        memories = sum("memory" in part.transform.extras for part in parts) if steady else 0
+        # Not pinned: so few numbers are taken up by the call that sends them, and the next frame may write at once.
+        self.host = torch.zeros(1 + len(self.knobs) + memories)
         numpys: Any = self.host.numpy()
         self._host = memoryview(numpys)
         if numbers is None:
@@ -82,9 +88,14 @@ class Bender:
         for part in parts:
             start = sum(len(run.part.knobs) for run in self._runs)
             self._runs.append(_Run(part, start, numbers, clusters, steady))
+        self._steady = steady
+        self._memories = [run for run in self._runs if run.remembers]
+        if steady:
+            for place, run in enumerate(self._memories, 1 + len(self.knobs)):
+                run.kept = numbers[place]
         order = [layer for layer in generator.layers if any(run.part.slot.layer == layer for run in self._runs)]
         self.cuts: tuple[str, ...] = tuple(order)
-        self._chains = {layer: _Chain(steady) for layer in order}
+        self._chains = {layer: _Chain() for layer in order}
         self._active: dict[str, LayerTap] = {}
 
     @property
@@ -93,7 +104,8 @@ class Bender:
         return tuple(knob.default for knob in self.knobs)
 
     def frame(self, values: Sequence[float], dt: float = 1 / 60, divergence: float = 1.0) -> Mapping[str, LayerTap]:
-        """The taps of this frame: one small copy to the device (none on a processor), and no other work there.
+        """The taps of this frame: one small copy to the device (none on a processor), and no other work there but a
+        copy or two where a choice of channels moved.
 
         `values` in the order of `knobs`; what is no number becomes its default, what is outside its span the nearest
         inside. `divergence` 0..1 multiplies every amount: at 0 there are no taps. The mapping stands until the next
@@ -118,17 +130,30 @@ class Bender:
             for place in self._amounts:
                 exact[place] *= share
         self._host[:1] = array("f", [min(dt, 1.0) if dt > 0 else 0.0])
-        if exact == self._exact:
-            return self._active
-        self._exact = exact
-        self._host[1:] = array("f", exact)
+        if exact != self._exact:
+            self._exact = exact
+            self._look(list(exact))
+        if self._steady and self._memories:
+            self._host[1 + len(exact) :] = array("f", [run.goes_on() for run in self._memories])
+        return self._active
+
+    def _look(self, exact: list[float]) -> None:
+        """Say which slots are on, and what they are told."""
         for chain in self._chains.values():
             chain.runs.clear()
-        for run in self._runs:
-            if run.look(exact):
+        for run, amount in zip(self._runs, self._amounts, strict=True):
+            run.look(exact)
+            if run.on or self._steady:
                 self._chains[run.part.slot.layer].runs.append(run)
+        for run, amount in zip(self._runs, self._amounts, strict=True):
+            exact[amount] = exact[amount] if run.on else 0.0
+        self._host[1 : 1 + len(exact)] = array("f", exact)
         self._active = {layer: chain for layer, chain in self._chains.items() if chain.runs}
-        return self._active
+
+    @property
+    def awake(self) -> bool:
+        """Whether a slot is on, for the values of the last `frame`."""
+        return any(run.on for run in self._runs)
 
     def tap(self, layer: str, x: Tensor) -> Tensor:
         """The tap of an uncompiled network, for the values of the last `frame`."""
@@ -138,7 +163,13 @@ class Bender:
     def forget(self) -> None:
         """Empty the memories of feedback; the next frame starts them anew."""
         for run in self._runs:
-            run.memory = None
+            run.forget()
+
+    def go_on_from(self, other: Bender) -> None:
+        """Take over the memories of feedback of another bender of the same slots, between two frames."""
+        if self.knobs == other.knobs:
+            for run, before in zip(self._memories, other._memories, strict=True):
+                run.take(before)
 
 
 @dataclass(frozen=True)
@@ -181,16 +212,15 @@ class _Chain:
     so large that the next ones could leave the finite numbers.
     """
 
-    def __init__(self, steady: bool) -> None:
+    def __init__(self) -> None:
         self.runs: list[_Run] = []
-        self._steady = steady
 
     def __call__(self, x: Tensor) -> Tensor:
         made, kept = x, True  # by someone who will look at it again, so not to be written to
         for run in self.runs:
             made = run(made, owned=not kept)
             kept = made is x or made is run.memory
-        return made if self._steady or kept else bounded(made)
+        return made if kept else bounded(made)
 
 
 class _Run:
@@ -198,8 +228,11 @@ class _Run:
 
     def __init__(self, part: _Part, start: int, numbers: Tensor, clusters: Clusters | None, steady: bool) -> None:
         self.part, self._clusters, self._steady = part, clusters, steady
-        self._weights: Tensor | None = None  # [C], steady only
+        self._members: Members | None = None  # steady only
+        self.on = False
         self.memory: Tensor | None = None
+        self.kept: Tensor | None = None  # steady only: 0-d, 1 where the memory holds
+        self._holds = False
         self._places = {knob.name: start + k for k, knob in enumerate(part.knobs)}  # the vector has dt before them
         views = {name: numbers[1 + place] for name, place in self._places.items()}
         self._amount = views["amount"]
@@ -207,35 +240,56 @@ class _Run:
         self._arguments: dict[str, Any] = {name: views[name] for name in own}
         self._neutral = [(self._places[name], own[name]) for name in part.transform.neutral]
         self._chosen_from = [self._places[name] for name in part.transform.choose_from]
+        if steady:
+            self._arguments |= part.transform.steady
         if "margin" in part.transform.extras:
             self._arguments["margin"] = part.margin
         if "dt" in part.transform.extras:
             self._arguments["dt"] = numbers[0]
-        self._remembers = "memory" in part.transform.extras
+        self.remembers = "memory" in part.transform.extras
         self._full = False
         self._channels: dict[tuple[int, ...], Tensor | None] = {}
         self._pick: tuple[int | float, ...] = ()
 
-    def look(self, values: Sequence[float]) -> bool:
-        """Read this frame's numbers of all slots on the host: whether this one is on, and how it is to work."""
+    def look(self, values: Sequence[float]) -> None:
+        """Read this frame's numbers of all slots on the host: whether this one is `on`, and how it is to work."""
         places, before, kind = self._places, self._pick, self.part.slot.features.kind
         if kind == "random":
             self._pick = (round(values[places["seed"]]), values[places["fraction"]])
         elif kind == "cluster":
             self._pick = (round(values[places["cluster"]]),)
-        if self._steady:
-            if self._weights is not None and self._pick != before:
-                self._weights.copy_(self._shares(len(self._weights)), non_blocking=True)
-            return True
         amount = values[places["amount"]]
         self._full = amount == 1
         home = bool(self._neutral) and all(values[place] == default for place, default in self._neutral)
-        if home or amount == 0 or (kind == "random" and self._pick[1] == 0):
+        self.on = not (home or amount == 0 or (kind == "random" and self._pick[1] == 0))
+        if self._steady:
+            if self._members is not None and self._pick != before:
+                for there, new in zip(self._members, self._chosen_members(len(self._members.marks)), strict=True):
+                    there.copy_(new, non_blocking=True)
+        elif not self.on:
             self.memory = None
-            return False
-        if (choose := self.part.transform.choose) is not None:
+        elif (choose := self.part.transform.choose) is not None:
             self._arguments.update(choose(*[values[place] for place in self._chosen_from]))
-        return True
+
+    def goes_on(self) -> float:
+        """1 where the slot is on in this frame and was in the one before, else 0."""
+        before, self._holds = self._holds, self.on
+        return float(before and self.on)
+
+    def forget(self) -> None:
+        """The memory holds no more. A graph knows where it lies, so there it stays."""
+        self._holds = False
+        if not self._steady:
+            self.memory = None
+
+    def take(self, other: _Run) -> None:
+        """Go on with the memory of another."""
+        holds = other.memory is not None and (other._holds or not other._steady)
+        if holds and self._steady and self.memory is not None and other.memory is not None:
+            self.memory.copy_(other.memory)
+        elif not self._steady:
+            self.memory = other.memory.clone() if holds and other.memory is not None else None
+        self._holds = holds and self.memory is not None
 
     def __call__(self, x: Tensor, owned: bool) -> Tensor:
         """x [N, C, H, W] bent, as a new tensor; in place where x is `owned` by this frame."""
@@ -247,7 +301,7 @@ class _Run:
             return made if self._full else torch.lerp(x, made, self._amount.to(x.dtype))
         if not len(channels):
             return x
-        if self._remembers or (4 * len(channels) >= x.shape[1] and not self.part.transform.together):
+        if self.remembers or (4 * len(channels) >= x.shape[1] and not self.part.transform.together):
             # Bending all and mixing by a weight for each channel is quicker than taking half of them out; and a memory
             # of all stays good for another choice.
             weights = torch.zeros(x.shape[1], device=x.device).index_fill_(0, channels, 1)
@@ -258,31 +312,33 @@ class _Run:
         return (x if owned else x.clone()).index_copy_(1, channels, made)
 
     def _steadily(self, x: Tensor) -> Tensor:
-        """The same work whatever the numbers; x itself, bit for bit, wherever the amount is 0."""
-        weights = self._amount.to(x.dtype)
-        if self.part.slot.features.kind != "all":
-            if self._weights is None:
-                self._weights = self._shares(x.shape[1]).to(x.device)
-            weights = (self._weights.to(x.dtype) * weights)[:, None, None]
-        return torch.where(weights == 0, x, torch.lerp(x, self._bend(x), weights))
+        """The same work whatever the numbers; x as it is, bit for bit, wherever the amount is 0."""
+        if self.part.slot.features.kind == "all":
+            return torch.lerp(x, self._bend(x), self._amount.to(x.dtype))
+        if self._members is None:
+            self._members = Members(*(t.to(x.device) for t in self._chosen_members(x.shape[1])))
+            if "members" in self.part.transform.extras:
+                self._arguments["members"] = self._members
+        return torch.lerp(x, self._bend(x), (self._members.marks * self._amount).to(x.dtype)[:, None, None])
 
-    def _shares(self, count: int) -> Tensor:
-        """[C], 1 for the channels that are chosen and 0 for the others."""
-        return torch.zeros(count).index_fill_(0, self._indices(self.part.slot.features.kind, count), 1)
+    def _chosen_members(self, count: int) -> Members:
+        """The channels that are chosen of `count`, on the host."""
+        chosen = self._indices(self.part.slot.features.kind, count)
+        marks = torch.zeros(count).index_fill_(0, chosen, 1)
+        return Members(marks, marks.argsort(descending=True, stable=True), torch.tensor(max(1, len(chosen))))
 
     def _bend(self, x: Tensor) -> Tensor:
         apply, arguments = self.part.transform.apply, self._arguments
-        if not self._remembers:
-            made = apply(x, **arguments)
-            return bounded(made) if self._steady else made
+        if not self.remembers:
+            return apply(x, **arguments)
         if self.memory is None or self.memory.shape != x.shape or self.memory.dtype != x.dtype:
             self.memory = x.clone()
-        made = apply(x, memory=self.memory, **arguments)
-        if self._steady:
-            self.memory.copy_(made)  # which is always the same place
-        else:
-            self.memory = made
-        return made
+        if not self._steady:
+            self.memory = apply(x, memory=self.memory, **arguments)
+            return self.memory
+        assert self.kept is not None
+        made = apply(x, memory=torch.where(self.kept > 0, self.memory, x), **arguments)
+        return self.memory.copy_(made)  # which is always the same place
 
     def _chosen(self, x: Tensor) -> Tensor | None:
         """The channels as indices on x's device; None for all."""

@@ -8,6 +8,8 @@ Legend: N pictures, C channels, H rows and W columns of pixels.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -15,16 +17,29 @@ from models.bending import native
 from models.generators import Scalar
 
 
+class Members(NamedTuple):
+    """Which channels a transform works on where all of them come in, as tensors on the device: `marks` [C] float32 is
+    1 for each and 0 for the others, `order` [C] int64 has them first, and there are `total` (0-d int64, at least 1).
+    """
+
+    marks: Tensor
+    order: Tensor
+    total: Tensor
+
+
 def gated(x: Tensor, limit: Tensor) -> Tensor:
     """Every number less `limit`, towards 0."""
     made = native.reshape(x, "gate", limit)
-    return x - torch.maximum(torch.minimum(x, limit), -limit) if made is None else made
+    return x - x.clamp(-limit, limit) if made is None else made
 
 
 def folded(x: Tensor, threshold: Scalar, depth: Scalar) -> Tensor:
     """What lies above `threshold` is taken down `depth` times."""
     made = native.reshape(x, "fold", threshold, depth)
-    return x - (x - threshold).relu_() * depth if made is None else made
+    if made is not None:
+        return made
+    threshold, depth = (number.to(x.dtype) if isinstance(number, Tensor) else number for number in (threshold, depth))
+    return torch.lerp(x, x.clamp(max=threshold), depth)
 
 
 def stepped(x: Tensor, step: Tensor) -> Tensor:
@@ -36,7 +51,9 @@ def stepped(x: Tensor, step: Tensor) -> Tensor:
 def spread_about_mean(x: Tensor, factor: Scalar) -> Tensor:
     """`factor` times as far from each map's mean."""
     made = native.reshape(x, "about", factor)
-    return x * factor + x.mean((2, 3), keepdim=True) * (1 - factor) if made is None else made
+    if made is not None:
+        return made
+    return torch.lerp(x.mean((2, 3), keepdim=True), x, factor.to(x.dtype) if isinstance(factor, Tensor) else factor)
 
 
 def with_waves(x: Tensor, across: Scalar, down: Scalar, phase: Scalar, depth: Scalar) -> Tensor:
@@ -49,13 +66,21 @@ def with_waves(x: Tensor, across: Scalar, down: Scalar, phase: Scalar, depth: Sc
     return x + (plane * depth).to(x.dtype)
 
 
-def rewired(x: Tensor, steps: Tensor) -> Tensor:
-    """Each channel from the one `steps` on, in a circle; between two it is a mixture of both."""
+def rewired(x: Tensor, steps: Tensor, members: Members | None = None) -> Tensor:
+    """Each channel from the one `steps` on, in a circle; between two it is a mixture of both. With `members` these
+    alone are the circle.
+    """
     count, whole = x.shape[1], steps.floor()
-    if (made := native.reshape(x, "wires", whole % count, steps - whole)) is not None:
+    if members is None and (made := native.reshape(x, "wires", whole % count, steps - whole)) is not None:
         return made
     first = torch.arange(count, device=x.device) + whole.long()
-    return torch.lerp(x[:, first % count], x[:, (first + 1) % count], (steps - whole).to(x.dtype))
+    wires = first % count, (first + 1) % count
+    if members is not None:
+        order = members.order  # the circle's places -> channels
+        near, far = (order.index_select(0, place.remainder_(members.total)) for place in (first, first + 1))
+        wires = torch.empty_like(order).scatter_(0, order, near), torch.empty_like(order).scatter_(0, order, far)
+    near, far = (x.permute(0, 2, 3, 1).index_select(3, wire).permute(0, 3, 1, 2) for wire in wires)
+    return torch.lerp(near, far, (steps - whole).to(x.dtype))
 
 
 def mixed(x: Tensor, made: Tensor, shares: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ two whole radii the result is mixed, so that a whole radius is exactly the autho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
@@ -20,7 +20,7 @@ from models.bending.warp import scalar
 from models.generators import Scalar
 
 LARGEST = 8
-Pick = Callable[[Tensor, Tensor], Tensor]  # torch.minimum or torch.maximum
+Pick = Callable[..., Tensor]  # torch.minimum or torch.maximum
 
 
 @cache
@@ -43,6 +43,8 @@ def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tup
     `between` is a pair of whole radii with the radius inside; the wider, the more is computed.
     """
     low, high = between
+    if high - low > 1:
+        return _all_the_way(x, scalar(radius, x), pick, outside, low, high)
     if (ready := _natively(x, radius, pick, between)) is not None:
         return ready
     made = x.clone() if low == 0 else _whole(x, low, pick, outside)
@@ -57,7 +59,7 @@ def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tup
 
 def _natively(x: Tensor, radius: Scalar, pick: Pick, between: tuple[int, int]) -> Tensor | None:
     low, high = between
-    if high - low > 1 or x.device.type != "cpu":
+    if x.device.type != "cpu":
         return None
     share = min(max(float(radius) - low, 0.0), 1.0)
     widths = [half_widths(whole) for whole in range(low, high + 1)]
@@ -67,6 +69,59 @@ def _natively(x: Tensor, radius: Scalar, pick: Pick, between: tuple[int, int]) -
 def bounds(radius: float) -> tuple[int, int]:
     """The whole radii around a radius."""
     return math.floor(radius), math.ceil(radius)
+
+
+def _all_the_way(x: Tensor, radius: Tensor, pick: Pick, outside: float, low: int, high: int) -> Tensor:
+    """As `extremum`, for a card that is to do the same whatever the radius: each ellipse is made of smaller ones."""
+    height, width = x.shape[2:]
+    shares = (radius - torch.arange(low, high, dtype=torch.float32, device=x.device)).clamp_(0, 1).to(x.dtype)
+    grown = [F.pad(x, (high, high, high, high), value=outside)]  # by radius; each reaches `radius` pixels less far
+    made: Tensor | None = None
+    for whole in range(high + 1):
+        if whole > 0:
+            grown.append(_joined(grown, whole, pick))
+        if whole >= low:
+            rest = high - whole
+            here = grown[whole][:, :, rest : rest + height, rest : rest + width]
+            made = here.clone() if made is None else torch.lerp(made, here, shares[whole - 1 - low])
+    assert made is not None
+    return made
+
+
+def _joined(grown: Sequence[Tensor], radius: int, pick: Pick) -> Tensor:
+    """The extremum over the ellipse of `radius` out of those over smaller ones."""
+    height, width = (side - 2 for side in grown[radius - 1].shape[2:])
+    parts = []
+    for smaller, down, across in _made_of(radius):
+        rest = radius - smaller  # pixels that this one has more on each side
+        top, left = rest + down, rest + across
+        parts.append(grown[smaller][:, :, top : top + height, left : left + width])
+    made = pick(parts[0], parts[1])
+    for part in parts[2:]:
+        pick(made, part, out=made)
+    return made
+
+
+@cache
+def _made_of(radius: int) -> tuple[tuple[int, int, int], ...]:
+    """Smaller ellipses whose union is this one: (radius, rows down, columns across), few of them."""
+    able = [(r, dy, dx, _ellipse(r, dy, dx)) for r in range(radius) for dy, dx in _ellipse(radius - r, 0, 0)]
+    left = set(_ellipse(radius, 0, 0))
+    able = [one for one in able if one[3] <= left]
+    found = []
+    while left:
+        best = max(able, key=lambda one: (len(one[3] & left), one[0]))
+        found.append(best[:3])
+        left -= best[3]
+    return tuple(found)
+
+
+@cache
+def _ellipse(radius: int, down: int, across: int) -> frozenset[tuple[int, int]]:
+    """Its pixels (row, column) about this place."""
+    reach = half_widths(radius)
+    rows = range(-radius, radius + 1)
+    return frozenset((down + dy, across + dx) for dy in rows for dx in range(-reach[abs(dy)], reach[abs(dy)] + 1))
 
 
 def _whole(x: Tensor, radius: int, pick: Pick, outside: float) -> Tensor:

@@ -274,6 +274,11 @@ def _kept(limit: float, dtype: torch.dtype) -> float:
     return float(torch.tensor(limit, dtype=dtype))
 
 
+def plays(x: Tensor) -> bool:
+    """Whether the kernels are there and know such maps."""
+    return KERNELS.library is not None and _able(x)
+
+
 def _able(x: Tensor) -> bool:
     kind = x.dtype in (torch.float32, torch.bfloat16)
     return kind and x.device.type == "cpu" and not (x.requires_grad and torch.is_grad_enabled())

@@ -56,7 +56,26 @@ def _neighbours(length: int) -> tuple[Tensor, Tensor]:
 def at(x: Tensor, octaves: Tensor, between: tuple[int, int]) -> Tensor:
     """The pyramid at a moving depth, mixed between the whole octaves of `between` around it."""
     low, high = between
+    if high - low > 1 and not native.plays(x):
+        return _all_the_way(x, octaves, low, high)
     made = coarse(x, low)
     for whole in range(low + 1, high + 1):
         made = torch.lerp(made, coarse(x, whole), (octaves - (whole - 1)).clamp(0, 1).to(x.dtype))
+    return made
+
+
+def _all_the_way(x: Tensor, octaves: Tensor, low: int, high: int) -> Tensor:
+    """As `at`, for a card that is to do the same whatever the depth: each octave is made of the one before."""
+    size = x.shape[2], x.shape[3]
+    shares = (octaves - torch.arange(low, high, dtype=torch.float32, device=x.device)).clamp_(0, 1).to(x.dtype)
+    made, small = coarse(x, low), x
+    for whole in range(1, high + 1):
+        if all(side % (1 << whole) == 0 for side in size):
+            small = F.avg_pool2d(small, 2)
+        else:
+            height, width = ((side + (1 << whole) - 1) >> whole for side in size)
+            small = F.adaptive_avg_pool2d(x, (height, width))
+        if whole > low:
+            large = F.interpolate(small, size=list(size), mode="bilinear", align_corners=False)
+            made = torch.lerp(made, large, shares[whole - 1 - low])
     return made

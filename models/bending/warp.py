@@ -3,7 +3,7 @@
 Places are pixel indices of the source map, so (0, 0) is the centre of the first pixel. Interpolation is bilinear. A
 pixel is the weighted sum of four rows of the map seen as a table [H * W, C], which torch has as one operation (an
 embedding bag): on a processor that is 2 to 20 times faster than `grid_sample`, the more so the fewer channels there
-are, and at whole places it gives the very numbers of the source.
+are; it is there in 16 bits with places in 32; and at whole places it gives the very numbers of the source.
 
 Legend: H, W the map's size; p a place along one axis.
 """
@@ -71,20 +71,16 @@ def resample(x: Tensor, px: Tensor, py: Tensor, edge: Scalar = 0.0, border: str 
     if (ready := fetched(x, "given", edge, border, px, py)) is not None:
         return ready
     n, c, h, w = x.shape
-    x0, x1, near_x, far_x = _taps(px, w, edge, border)
-    y0, y1, near_y, far_y = _taps(py, h, edge, border)
-    table = x.permute(0, 2, 3, 1)  # [N, H, W, C]
-    if px.shape[0] == 1 and py.shape[1] == 1:  # rows, then columns: less to fetch, and few places to work out
-        rows = _bag(table.reshape(n * h, w * c), torch.cat((y0, y1), 1), torch.cat((near_y, far_y), 1))
-        places = (_axis(h, x.device).int() * w)[:, None, None] + torch.stack((x0[0], x1[0]), 1)  # [H, W, 2]
-        weights = torch.stack((near_x[0], far_x[0]), 1).expand(h, w, 2)
-        made = _bag(rows.view(n * h * w, c), places.view(-1, 2), weights.reshape(-1, 2))
-    else:
-        top, bottom = y0 * w, y1 * w
-        places = torch.stack((top + x0, top + x1, bottom + x0, bottom + x1), -1)
-        weights = torch.stack((near_y * near_x, near_y * far_x, far_y * near_x, far_y * far_x), -1)
-        made = _bag(table.reshape(n * h * w, c), places.view(-1, 4), weights.view(-1, 4))
-    return made.view(n, h, w, c).permute(0, 3, 1, 2)
+    index, weights = _beside(px, py, h, w, edge, border)
+    (ix, wx), (iy, wy) = (
+        (index[:, part].view(2, *p.shape).permute(1, 2, 0), weights[:, part].view(2, *p.shape).permute(1, 2, 0))
+        for p, part in ((px, slice(0, px.numel())), (py, slice(px.numel(), None)))
+    )
+    shape = max(px.shape[0], py.shape[0]), max(px.shape[1], py.shape[1]), 2, 2
+    places = torch.add(ix[..., None, :], iy[..., None], alpha=w, out=index.new_empty(shape))
+    weights = torch.mul(wy[..., None], wx[..., None, :], out=x.new_empty(shape))
+    made = _bag(x.permute(0, 2, 3, 1).reshape(n * h * w, c), h * w, places.view(-1, 4), weights.view(-1, 4))
+    return made.view(n, *shape[:2], c).permute(0, 3, 1, 2)
 
 
 def fetched(
@@ -133,47 +129,46 @@ def bounded(x: Tensor) -> Tensor:
     return x if native.bound(x, LIMIT) else x.nan_to_num_(0.0, LIMIT, -LIMIT).clamp_(-LIMIT, LIMIT)
 
 
-def _bag(table: Tensor, places: Tensor, weights: Tensor) -> Tensor:
-    """The weighted sums of rows of each picture's part of a table, [N * R, K] and [R, taps] -> [N * R, K]."""
-    pictures = len(table) // len(places)
+def _bag(table: Tensor, size: int, places: Tensor, weights: Tensor) -> Tensor:
+    """The weighted sums of rows of each picture's part, of `size` rows, of a table [N * size, C]: places and weights
+    [R, taps] -> [N * R, C].
+    """
+    pictures = len(table) // size
     if pictures > 1:
-        offsets = torch.arange(pictures, dtype=places.dtype, device=table.device) * len(places)
+        offsets = torch.arange(pictures, dtype=places.dtype, device=table.device) * size
         places, weights = (places + offsets[:, None, None]).flatten(0, 1), weights.repeat(pictures, 1)
-    return F.embedding_bag(places, table, mode="sum", per_sample_weights=weights.to(table.dtype))
+    return F.embedding_bag(places, table, mode="sum", per_sample_weights=weights)
 
 
-def _taps(p: Tensor, length: int, edge: Scalar, border: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The two pixels beside each place, as indices, and their weights."""
+def _beside(px: Tensor, py: Tensor, h: int, w: int, edge: Scalar, border: str) -> tuple[Tensor, Tensor]:
+    """The two pixels beside each place, as int32 indices along its axis, and their weights: [2, columns and rows].
+
+    Both axes are worked out together, and every step is one for the card, which minds their number more than their
+    length.
+    """
+    p = torch.cat((px.flatten(), py.flatten()))
+    last, period = _ends(px.numel(), py.numel(), h, w, p.device)
     if border == "mirror":
-        period = max(2 * (length - 1), 1)
-        p = p - period * (p / period).floor()
+        p = p.addcmul((p / period).floor_(), period, value=-1)
         p = torch.minimum(p, period - p)
-    p = p.clamp(-1, length) if border == "nothing" else p.clamp(-FARTHEST, FARTHEST)
-    p = (p * FINEST).round_().mul_(1 / FINEST)
+    else:
+        p = p.clamp_(-FARTHEST, FARTHEST)
+    p = p.mul_(FINEST).round_().mul_(1 / FINEST)
     first = p.floor()
     share = p.sub_(first)
+    both, weights = torch.stack((first, first + 1)), torch.stack((1 - share, share))
     if border == "mirror":
-        index = first.to(torch.int32)
-        return index, (index + 1).clamp_(max=length - 1), 1 - share, share
-    second = first + 1
-    if border == "nothing":
-        index, beside = first.clamp(0, length - 1), second.clamp(0, length - 1)
-        near, far = (1 - share) * (index == first), share * (beside == second)  # 0 for what lies outside
-        return index.to(torch.int32), beside.to(torch.int32), near, far
-    near, far = (1 - share) * _inside(first, length, edge), share * _inside(second, length, edge)
-    return _mirror(first, length), _mirror(second, length), near, far
+        return torch.minimum(both, last).to(torch.int32), weights
+    folded = (both + last).remainder_(period).sub_(last).abs_()  # ... 2 1 [0 1 2 ... L-1] L-2 ...
+    weights.mul_(torch.where(folded == both, 1.0, 0.0 if border == "nothing" else edge))
+    return folded.to(torch.int32), weights
 
 
-def _inside(p: Tensor, length: int, edge: Scalar) -> Tensor:
-    inside = ((p >= 0) & (p <= length - 1)).float()
-    return inside + edge * (1 - inside)
-
-
-def _mirror(p: Tensor, length: int) -> Tensor:
-    """Whole places folded into the map: ... 2 1 [0 1 2 ... L-1] L-2 ..."""
-    period = max(2 * (length - 1), 1)
-    folded = torch.remainder(p, period)
-    return torch.minimum(folded, period - folded).clamp(max=length - 1).to(torch.int32)
+@lru_cache(maxsize=64)
+def _ends(columns: int, rows: int, h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For so many places along the columns and then the rows: the last pixel, and after how many the mirror repeats."""
+    last = torch.cat((torch.full([columns], w - 1.0), torch.full([rows], h - 1.0)))
+    return last.to(device), (2 * last).clamp_(min=1).to(device)
 
 
 def take(x: Tensor, places: Tensor) -> Tensor:

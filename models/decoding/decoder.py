@@ -40,8 +40,8 @@ class Decoder:
     gives its own stretch of that vector, and fills it from `host`.
 
     `steady` is for a network that is captured once and replayed (CUDA graphs): the tap of the layer is there in every
-    frame and does the same work whatever the numbers, bit for bit nothing at home. `noise_share` has no effect then,
-    and another layer asks for another capture.
+    frame and does the same work whatever the numbers, bit for bit nothing at home. Another layer asks for another
+    capture; an idea that is drawn anew is some small copies to the device.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Decoder:
         self.muted: tuple[str, ...] = ()
         self._bendable, self._steady = bendable(generator), steady
         device = generator.w_avg.device
-        self.host = torch.zeros(3, pin_memory=device.type == "cuda")
+        self.host = torch.zeros(3)  # not pinned: see `Bender`
         self._host = self.host.numpy()
         if numbers is None:
             numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
         if numbers.shape != self.host.shape:
             raise ValueError(f"{len(self.host)} numbers move, room is for {len(numbers)}")
         self.numbers = numbers
-        self._pool = noise_pool()
+        self._pool = noise_pool().to(device) if steady else noise_pool()
         self._seed, self._draws, self._pressed = 0.0, 0, False
         self._sent: tuple[float, ...] = ()
         self._drawn: tuple[object, ...] = ()  # what the idea that speaks was drawn by
@@ -117,11 +117,23 @@ class Decoder:
             self._host[:] = numbers
             for speakers in self._speakers.values():
                 speakers.moved()
-        some = v["n_neurons"] > 0
-        if v["method"] == NOISY:
-            some = v["noise_std"] > 0 and (some or v["noise_share"] > 0)
-        self._settle(v, amount > 0 and v["method"] != REGULAR and some)
+        self._settle(v, _speaks(v, amount))
         return self._active
+
+    def asked(self, values: Mapping[str, float], divergence: float = 1.0) -> tuple[str, bool]:
+        """Which layer these values mean, "" while there are no statistics, and whether something speaks there.
+
+        Nothing is drawn and nothing moves.
+        """
+        v = {knob.name: knob.fit(float(values.get(knob.name, knob.default))) for knob in knobs()}
+        layers = self.layers
+        amount = v["amount"] * (min(divergence, 1.0) if divergence > 0 else 0.0)
+        return (layers[_place(v, layers)] if layers else ""), _speaks(v, amount)
+
+    def go_on_from(self, other: Decoder) -> None:
+        """Speak as another decoder of the same network did, from the next frame on: the same idea of the same seed."""
+        self._seed, self._draws, self._pressed = other._seed, other._draws, other._pressed
+        self._drawn = ()
 
     def _settle(self, v: Mapping[str, float], speaks: bool) -> None:
         """Say where it speaks, and draw an idea if what it depends on has moved."""
@@ -131,7 +143,7 @@ class Decoder:
             if speaks:
                 self.muted = ("decode: this network's statistics are not gathered yet",)
             return
-        layer = tuple(speakers)[round(v["layer"] * (len(speakers) - 1))]
+        layer = tuple(speakers)[_place(v, tuple(speakers))]
         at = speakers[layer]
         if speaks:
             by = (at, *(v[name] for name in _DRAWN_BY), self._draws)
@@ -152,6 +164,17 @@ class Decoder:
     def forget(self) -> None:
         """Begin again with the first idea of the seed, as after loading."""
         self._draws, self._drawn = 0, ()
+
+
+def _place(v: Mapping[str, float], layers: tuple[str, ...]) -> int:
+    return round(v["layer"] * (len(layers) - 1))
+
+
+def _speaks(v: Mapping[str, float], amount: float) -> bool:
+    some = v["n_neurons"] > 0
+    if v["method"] == NOISY:
+        some = v["noise_std"] > 0 and (some or v["noise_share"] > 0)
+    return amount > 0 and v["method"] != REGULAR and some
 
 
 _DRAWN_BY = ("method", "n_neurons", "percentile_lo", "percentile_hi", "noise_share", "seed")

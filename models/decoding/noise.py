@@ -17,17 +17,20 @@ def noise_pool() -> Tensor:
     return torch.randn(POOL, generator=torch.Generator().manual_seed(0))
 
 
+def field(count: int, height: int, width: int) -> tuple[int, int]:
+    """The rows and columns of noise that each of `count` neurons gets for its map."""
+    side = min(SIDE, max(1, int((MOST / count) ** 0.5)))
+    return min(side, height), min(side, width)
+
+
 class Noise:
-    """The noise of one layer of `neurons`. One thread: the generator's.
+    """The noise of one layer. One thread: the generator's."""
 
-    With `steady` there is room for `most` neurons from the first call on, and every call does the same work.
-    """
-
-    def __init__(self, neurons: int, most: int, pool: Tensor, device: torch.device, steady: bool) -> None:
-        self._neurons, self._pool, self._steady = neurons, pool, steady
+    def __init__(self, pool: Tensor, device: torch.device) -> None:
+        self._pool = pool
         self._where: tuple[int, ...] = ()
         self._starts: tuple[int, ...] = ()
-        self._places = torch.arange(min(most, neurons), device=device)
+        self._places = torch.zeros(0, dtype=torch.long, device=device)
         self._fields: Tensor | None = None  # [K, h, w] for the neurons at `_places`, or [1, C, H, W] for all
         self._whole = False
         self._job = Sum()  # of noise on all channels, in one pass
@@ -44,14 +47,11 @@ class Noise:
             return
         self._where = where
         self._starts = tuple(torch.randint(POOL, [len(where)], generator=rng).tolist())
-        if not self._steady:
-            self._fields = None
-        elif self._fields is not None:
-            self._fill(self._fields)
+        self._fields = None
 
     def added(self, y: Tensor, strength: Tensor, owned: bool) -> Tensor:
         """y [N, C, H, W] with noise of the standard deviation `strength` (0-d) on it: a new tensor, or y itself where
-        it is `owned` by this frame. A strength that is another number is another tensor, too, but where it is `steady`.
+        it is `owned` by this frame. A strength that is another number is another tensor, too.
         """
         fields = self._fields
         if fields is None or (self._whole and (fields.shape[1:] != y.shape[1:] or fields.dtype != y.dtype)):
@@ -71,14 +71,12 @@ class Noise:
 
     def _begin(self, y: Tensor) -> Tensor:
         """The fields, made as maps like y come for the first time since the choice."""
-        count = len(self._places) if self._steady else len(self._where)
-        side = min(SIDE, max(1, int((MOST / count) ** 0.5)))
-        fields = torch.zeros([count, min(side, y.shape[2]), min(side, y.shape[3])], device=y.device)
-        if not self._steady:
-            self._places = torch.tensor(self._where, device=y.device)
+        count = len(self._where)
+        fields = torch.zeros([count, *field(count, y.shape[2], y.shape[3])], device=y.device)
+        self._places = torch.tensor(self._where, device=y.device)
         self._fill(fields)
         # Adding to all channels in their own order is many times quicker than to a few of a map with channels last.
-        self._whole = not self._steady and y[0].numel() <= MOST
+        self._whole = y[0].numel() <= MOST
         if not self._whole:
             return fields
         if fields.shape[1:] != y.shape[2:]:
@@ -86,14 +84,60 @@ class Noise:
         return torch.zeros_like(y[:1]).index_copy_(1, self._places, fields[None].to(y.dtype))
 
     def _fill(self, fields: Tensor) -> None:
-        """Numbers out of the pool, from another place for each neuron; 0 for what stands in for none."""
+        """Numbers out of the pool, from another place for each neuron."""
         size = fields[0].numel()
         numbers = torch.zeros(fields.shape)
         for k, start in enumerate(self._starts):
             first = start % (POOL - size + 1)
             numbers[k] = self._pool[first : first + size].view(fields.shape[1:])
         fields.copy_(numbers, non_blocking=True)
-        if self._steady:
-            rest = [neuron for neuron in range(self._neurons) if neuron not in self._where]
-            order = torch.tensor([*self._where, *rest][: len(self._places)])
-            self._places.copy_(order, non_blocking=True)
+
+
+class SteadyNoise:
+    """The same noise for a network that is captured once: each call does the same work, whatever the choice.
+
+    The pool lies on the device; a choice is where in it each channel begins, and how rows and columns step through it.
+    """
+
+    def __init__(self, neurons: int, pool: Tensor, device: torch.device) -> None:
+        self._pool = pool.to(device)
+        self._where: tuple[int, ...] = ()
+        self._begin: tuple[int, ...] = ()
+        self._marks = torch.zeros(neurons, device=device)  # 1 for those that have noise
+        self._starts = torch.zeros(neurons, dtype=torch.int32, device=device)
+        self._steps: tuple[Tensor, Tensor] | None = None  # of rows [H, 1, 1] and columns [W, 1]
+
+    def choose(self, where: tuple[int, ...], rng: torch.Generator) -> None:
+        """See `Noise.choose`."""
+        if not where and not self._where:
+            return
+        self._where = where
+        self._begin = tuple(torch.randint(POOL, [len(where)], generator=rng).tolist())
+        self._tell()
+
+    def added(self, y: Tensor, strength: Tensor) -> Tensor:
+        """y [N, C, H, W] with noise of the standard deviation `strength` (0-d) on it, as a new tensor."""
+        if self._steps is None:
+            rows, columns = (torch.zeros(side, dtype=torch.int32, device=y.device) for side in y.shape[2:])
+            self._steps = rows[:, None, None], columns[:, None]
+            self._tell()
+        rows, columns = self._steps
+        places = torch.add(rows + columns, self._starts)  # [H, W, C]
+        noise = self._pool.index_select(0, places.flatten()).view(places.shape).permute(2, 0, 1)
+        return torch.addcmul(y, noise, (self._marks * strength)[:, None, None], out=torch.empty_like(y))
+
+    def _tell(self) -> None:
+        if self._steps is None:
+            return
+        marks, starts = torch.zeros(self._marks.shape), torch.zeros(self._starts.shape, dtype=torch.int32)
+        size = [len(steps) for steps in self._steps]
+        rows, columns = small = field(max(1, len(self._where)), size[0], size[1])
+        marks[list(self._where)] = 1
+        starts[list(self._where)] = torch.tensor(
+            [start % (POOL - rows * columns + 1) for start in self._begin], dtype=torch.int32
+        )
+        self._marks.copy_(marks, non_blocking=True)
+        self._starts.copy_(starts, non_blocking=True)
+        for steps, large, few, stride in zip(self._steps, size, small, (columns, 1), strict=True):
+            nearest = F.interpolate(torch.arange(few, dtype=torch.float32)[None, None], large, mode="nearest")
+            steps.copy_((nearest.view(steps.shape) * stride).int(), non_blocking=True)

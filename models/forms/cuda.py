@@ -1,80 +1,129 @@
 """The form on an NVIDIA card: the whole picture captured once as a CUDA graph, replayed with one call.
 
-Everything that moves lies in one buffer on the device (w, the noise's strength, other moving inputs), so a frame is one
-small copy and one replay: no launch by launch work for the processor, no allocation, no synchronisation. The graph
-reads the generator's own weights where they lie, so values changed in place show in the next picture; moving a weight
-to another address asks for a new capture. https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
+    card = OnCard(device)                                       # one for each deck
+    form = CapturedForm(generator, "bfloat16", taps, card)      # off the generator's thread
+    form.moving.copy_(numbers, non_blocking=True)               # each frame
+    image = form.replay()
+
+Everything that moves lies in buffers on the device (w, the noise's strength and the pose in `moving`; taps keep their
+own numbers), so a frame is a few small copies and one replay: no launch by launch work for the processor, no
+allocation, no synchronisation. The graph reads the generator's own weights where they lie, so values changed in place
+show in the next picture; moving a weight to another address asks for a new capture.
+https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 
 Taps are captured with the rest: each must do the same work on every call and read its knobs from tensors on the device.
-Written from torch's documentation; the tests skip where there is no card.
+What captures is an argument, so that all of this can be tested where there is no card.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.forms.moving import at_rest
+from models.forms.moving import Moving, at_rest, size
 from models.generators import Generator, Scalar
 
 Tap = Callable[[Tensor], Tensor]
+Capture = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], None]]]
 WARM_UP = 3  # calls before a capture, in which libraries choose their kernels and make their workspaces
 
 
-class CapturedForm:
-    """One captured picture. The thread that made it calls it; `captures` counts for tests.
+class OnCard:
+    """Captures pictures of one deck on its card. Any thread, one at a time; other networks may play meanwhile.
 
-    `dtype` is float32 or bfloat16. float16 is refused: sums overflow it before demodulation brings them down.
+    All its graphs share one pool of memory, so many captured pictures need the room of one. That is safe because
+    a deck replays one graph at a time on one stream and its picture is read before the next replay: what one graph
+    leaves in the pool the next may overwrite. Capturing runs nothing, so it harms no graph that plays.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool: Any = None  # torch's name for it is its own
+        self._stream: torch.cuda.Stream | None = None
+
+    def __call__(self, work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+        """`work` captured: the picture, which is always in the same place, and what makes it anew.
+
+        RuntimeError where something in it cannot be captured; the card plays on.
+        """
+        with torch.cuda.device(self._device):
+            if self._stream is None:
+                # Blocks of memory belong to a stream, so graphs share a pool only if one stream captures them all.
+                self._stream, self._pool = torch.cuda.Stream(), torch.cuda.graph_pool_handle()  # type: ignore[no-untyped-call]
+            self._warm_up(work)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.stream(self._stream):
+                # Not torch.cuda.graph(): it collects garbage and empties the cache of memory, and the picture would
+                # stop. "thread_local": what other threads do with the card meanwhile is none of this capture's business.
+                graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+                try:
+                    image = work()
+                except BaseException:
+                    with contextlib.suppress(RuntimeError):  # it says again that the capture is void
+                        graph.capture_end()
+                    raise
+                graph.capture_end()
+        return image, graph.replay
+
+    def _warm_up(self, work: Callable[[], Tensor]) -> None:
+        # On a stream of its own: matrix products keep a workspace for each stream, and the one of the capturing stream
+        # is in use by the graph that plays.
+        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        if beside == self._stream:  # there are 32, handed out in turn
+            beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):
+            for _ in range(WARM_UP):
+                work()
+        beside.synchronize()  # this thread alone waits: what was made on the way is there for whoever replays
+
+
+class CapturedForm:
+    """One captured picture. Made on any thread, by the thread that captures; then one thread at a time replays it.
+
+    `dtype` is float32 or bfloat16; float16 is refused: sums overflow it before demodulation brings them down.
+    `moving` [`moving.size(generator)`] float32 on the device is laid out as `models.forms.moving.Moving` says.
+    `captures` counts for tests. Raises whatever cannot be captured: mostly RuntimeError.
     """
 
     captures = 0
 
-    def __init__(self, generator: Generator, dtype: str = "float32", taps: Mapping[str, Tap] | None = None) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        dtype: str = "float32",
+        taps: Mapping[str, Tap] | None = None,
+        capture: Capture | None = None,
+    ) -> None:
         if dtype not in ("float32", "bfloat16"):
             raise ValueError(f"{dtype} overflows inside the network; float32 and bfloat16 do not")
         self.dtype, self._taps = dtype, dict(taps or {})
         self.cuts = tuple(layer for layer in generator.layers if layer in self._taps)
         self._generator = generator
         device = generator.w_avg.device
-        rest = at_rest(generator)
-        shapes: dict[str, list[int]] = {"w": [1, generator.num_ws, generator.w_dim], "noise_strength": []}
-        shapes |= {name: list(t.shape) for name, t in rest.items()}
-        counts = [math.prod(shape) for shape in shapes.values()]
-        self.moving = torch.zeros(sum(counts), device=device)
-        views = zip(shapes.items(), torch.split(self.moving, counts), strict=True)
-        self._places = {name: flat.view(shape) for (name, shape), flat in views}
-        self._places["noise_strength"].fill_(1)
-        for name, value in rest.items():
-            self._places[name].copy_(value)
-        self._graph = torch.cuda.CUDAGraph()
-        self._image = self._capture()
-
-    @torch.no_grad()
-    def _capture(self) -> Tensor:
-        beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UP):
-                self._picture()
-        torch.cuda.current_stream().wait_stream(beside)
-        # "thread_local": another network may be playing in its own thread meanwhile
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            image = self._picture()
+        self.moving = torch.zeros(size(generator), device=device)
+        self._places = Moving.of(self.moving, generator.num_ws)
+        self._places.w.copy_(generator.w_avg.expand_as(self._places.w))
+        self._places.noise_strength.fill_(1)
+        self._rest = at_rest(generator)
+        self._places.transform.copy_(self._rest.get("transform", torch.eye(3)))
+        call: Callable[..., Tensor] = generator.synthesize
+        self._moves = "anchor" in signature(call).parameters
+        with torch.no_grad():
+            self._image, self._replay = (capture or OnCard(device))(self._picture)
         type(self).captures += 1
-        return image
 
     def _picture(self) -> Tensor:
-        places = self._places
-        w, strength, transform = places["w"], places["noise_strength"], places.get("transform")
-        before = self._generator.compute_dtype
-        self._generator.compute_dtype = getattr(torch, self.dtype)
-        try:
-            return self._generator.synthesize(w, "const", self._tap, strength, transform=transform)
-        finally:
-            self._generator.compute_dtype = before
+        now = self._places
+        call: Callable[..., Tensor] = self._generator.synthesize
+        given = {"anchor": now.anchor} if self._moves else {}
+        with _computing(self._generator, getattr(torch, self.dtype)):
+            return call(now.w, "const", self._tap, now.noise_strength, transform=now.transform, **given)
 
     def _tap(self, layer: str, x: Tensor) -> Tensor:
         change = self._taps.get(layer)
@@ -82,21 +131,36 @@ class CapturedForm:
 
     @torch.no_grad()
     def __call__(self, w: Tensor, noise_strength: Scalar = 1.0, transform: Tensor | None = None) -> Tensor:
-        """As `models.forms.form.Form`; the picture is the graph's own and stands until the next call.
+        """As `models.forms.form.Form`; the picture is the graph's own and stands until the next call of any graph that
+        shares its memory.
 
-        Whoever fills `self.moving` by one copy of all numbers may call `replay` instead.
+        Whoever fills `self.moving` by one copy of all numbers calls `replay` instead.
         """
-        self._places["w"].copy_(w, non_blocking=True)
-        strength = self._places["noise_strength"]
+        self._places.w.copy_(w, non_blocking=True)
+        strength = self._places.noise_strength
         if isinstance(noise_strength, Tensor):
             strength.copy_(noise_strength, non_blocking=True)
         else:
             strength.fill_(noise_strength)
-        if transform is not None and "transform" in self._places:
-            self._places["transform"].copy_(transform, non_blocking=True)
+        if transform is not None:
+            self._places.transform.copy_(transform, non_blocking=True)
         return self.replay()
 
     def replay(self) -> Tensor:
-        """The picture of what lies in `moving`."""
-        self._graph.replay()
+        """The picture of what lies in `moving` and in the taps' numbers."""
+        self._replay()
         return self._image
+
+
+@contextlib.contextmanager
+def _computing(generator: Generator, dtype: torch.dtype) -> Iterator[None]:
+    """The network computes in this type for a while; left alone where it does, for another thread may be playing it."""
+    before = generator.compute_dtype
+    if before == dtype:
+        yield
+        return
+    generator.compute_dtype = dtype
+    try:
+        yield
+    finally:
+        generator.compute_dtype = before

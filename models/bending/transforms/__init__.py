@@ -10,10 +10,12 @@ empty where only a slot's amount of 0 does. `TOGETHER = True` says that a channe
 too. A function may ask for more than knobs, by the names of these arguments:
 
 - `margin: float`: pixels on each side of the map that lie outside the picture (StyleGAN3).
+- `members: Members | None`: where a slot on some channels gives it all of them (`models.bending.layout.Members`).
 - `memory: Tensor`: what this function gave last time, x itself at first, to be read only; `dt: Scalar`: the seconds
   since then. What such a function gives is `warp.bounded`, that nothing lasts that is no number.
 
-`choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host knows them, of
+`STEADY`, where there is one, are arguments that are as good wherever the knobs are not neutral: for a network that is
+captured once. `choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host knows them, of
 the knobs that it names: few different ones, whose result equals that without them.
 `tests/models/bending/test_bending_transforms.py` walks the folder and holds all of this.
 """
@@ -34,7 +36,7 @@ from models.knobs import Knob, declared, knobs_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-EXTRAS = frozenset({"margin", "memory", "dt"})
+EXTRAS = frozenset({"margin", "members", "memory", "dt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Transform:
     extras: frozenset[str]
     choose: Callable[..., Mapping[str, Any]] | None
     choose_from: tuple[str, ...]
+    steady: Mapping[str, Any]
     together: bool
 
     def is_home(self, values: Mapping[str, float]) -> bool:
@@ -91,5 +94,6 @@ def _read(name: str) -> Transform:
         extras=extras,
         choose=choose,
         choose_from=() if choose is None else tuple(inspect.signature(choose).parameters),
+        steady=getattr(module, "STEADY", {}),
         together=getattr(module, "TOGETHER", False),
     )

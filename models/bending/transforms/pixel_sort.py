@@ -8,6 +8,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
+from models.bending.layout import Members
 from models.bending.warp import scalar, take
 from models.generators import Scalar
 from models.knobs import Span
@@ -20,10 +21,14 @@ def pixel_sort(
     x: Tensor,
     *,
     threshold: Annotated[Scalar, Span(0, 1, "", "pixels brighter than this share are sorted: 1 none, 0 all")] = 1.0,
+    members: Members | None = None,
 ) -> Tensor:
     """Sort runs of bright pixels along their rows."""
     height, width = x.shape[2:]
-    mean = x.mean(1, dtype=torch.float32)  # [N, H, W]
+    if members is None:
+        mean = x.mean(1, dtype=torch.float32)  # [N, H, W]
+    else:
+        mean = (x.float() * (members.marks / members.total)[:, None, None]).sum(1)
     low, high = mean.amin((1, 2), keepdim=True), mean.amax((1, 2), keepdim=True)
     bright = ((mean - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
     chosen = bright > scalar(threshold, x)

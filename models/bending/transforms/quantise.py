@@ -11,6 +11,7 @@ from models.generators import Scalar
 from models.knobs import Span
 
 NEUTRAL = ("step",)
+STEADY = {"coarse": True}
 
 
 def quantise(

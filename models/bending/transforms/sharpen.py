@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 from models.bending.pyramid import around
+from models.bending.warp import scalar
 from models.generators import Scalar
 from models.knobs import Span
 
@@ -15,4 +17,4 @@ def sharpen(
     x: Tensor, *, strength: Annotated[Scalar, Span(-1, 8, "", "how far edges are raised; below 0 it softens")] = 0.0
 ) -> Tensor:
     """Raise the edges."""
-    return x + (x - around(x)).mul_(strength)
+    return torch.lerp(x, around(x), -scalar(strength, x).to(x.dtype))
