@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+import torch
+
 from models.forms import compile_form, load_cached
+from models.forms.rest import rest
+from models.generators.plain.block import block_of
 
 if TYPE_CHECKING:
     from models.forms.form import Form
@@ -20,10 +24,15 @@ if TYPE_CHECKING:
 
 
 class Shelf:
-    """`best` from the generator's thread, `fetch` from one background thread: the forms change hands as one tuple."""
+    """`best` from the generator's thread, `fetch` from one background thread: the forms change hands as one tuple.
+
+    `generator` is at home, and its weights lie where they will lie (`models.resident`).
+    """
 
     def __init__(self, generator: Generator, dtype: str = "float32") -> None:
         self._generator, self._dtype = generator, dtype
+        weights = generator.state_dict(keep_vars=True) if isinstance(generator, torch.nn.Module) else {}
+        self._home = block_of(weights)  # before they are played with
         self._forms: tuple[Form, ...] = ()
         self._mixture: Mixture | None = None
 
@@ -58,6 +67,14 @@ class Shelf:
         form = compile_form(self._generator, self._dtype, cuts, progress)
         self._put(form)
         return form
+
+    def rest(self) -> None:
+        """Once a form in float32 plays, let the weights that it was packed from rest in a file: else each deck has them
+        twice. A tenth of a second for the largest, the first time. Background thread.
+        """
+        if self._home is not None and self._dtype == "float32" and self._forms:
+            rest(self._home)
+            self._home = None
 
     def follow(self, mixture: Mixture | None) -> None:
         """See `models.forms.form.Form.follow`, for all forms here and those that come."""

@@ -182,6 +182,7 @@ class Loader:
                     deck.save()
                     if not deck.learn() and not deck.quick:
                         deck.quicken()
+                    deck.rest()
                 except Exception as error:  # noqa: BLE001 - compilers fail in every way; it plays on as it is
                     hopeless.add(deck)
                     log.warning("%s", error)

@@ -128,6 +128,11 @@ class Deck:
         self.know(statistics=found.statistics, words=found.words)
         return True
 
+    def rest(self) -> None:
+        """Give memory back that no frame needs. Compiler's thread; nothing to do most times."""
+        if self._shelf is not None:
+            self._shelf.rest()
+
     def know(self, **found: Any) -> None:
         """Take in what was found out since it came: fields of `Lore`. Loader's or compiler's thread."""
         self._instruments.know(replace(self._instruments.lore, **found))
