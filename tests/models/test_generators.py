@@ -1,12 +1,16 @@
 """What every architecture promises: this walks the folder, so a new file is covered without an edit here."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 import models
+from models.checkpoints import io
 from models.generators import Generator, architectures, build
 
 SMALL: dict[
@@ -178,3 +182,14 @@ def test_everything_shipped_plays() -> None:
     for name in names:
         g = models.load(name)
         assert torch.isfinite(g.synthesize(g.map(latents(g, 1)))).all()
+
+
+def test_a_network_comes_out_of_its_file_without_torchs_compiler(
+    make: Callable[[], Generator], tmp_path: Path
+) -> None:
+    """torch._dynamo takes seconds to import, and where Triton is installed it brings a second LLVM into the show."""
+    path = tmp_path / "network.safetensors"
+    io.save(path, make(), {})
+    code = f"import pathlib, sys, models; models.load({str(path)!r}); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "False"
