@@ -63,7 +63,7 @@ def model_hash(generator: Generator) -> str:
     digest = sha256(generator.architecture.encode())
     for name, tensor in sorted(generator.state_dict().items()):
         digest.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
