@@ -104,8 +104,11 @@ class Packer:
         mixer = self._mixer
         mixed = mixer.mix(changed, self.made) if mixer is not None else set()
         left = {k for name in changed for k in self._of[name]} - mixed
-        known = dict(self._weights) if left else {}
-        for k in sorted(left):
+        known: dict[str, Tensor] = {}
+        of: tuple[str, ...] | None = None
+        for k in sorted(left, key=lambda k: (self._packed[k].weights, k)):
+            if self._packed[k].weights != of:  # what lay between goes: together it would be a copy of the network
+                known, of = dict(self._weights), self._packed[k].weights
             self.made[k] = self._programme.run(self._packed[k], known)
         self._seen = now
         return count + len(mixed) + len(left)
