@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from models.llvm import keep_apart
+
+keep_apart()  # all tests share one process: some draw with Mesa, some import Triton
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:

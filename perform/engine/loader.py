@@ -325,6 +325,9 @@ def made(
     name: str, device: str, *, fast: bool, rig: Rig | None, progress: Callable[[float], None] | None, whole: bool
 ) -> tuple[Deck, Callable[[], None] | None]:
     """See `deck_for`. Without `whole` also what is left to be done once it plays, a second's work, or None."""
+    from models.llvm import keep_apart
+
+    keep_apart()  # before torch, which may import Triton, while the main thread draws with Mesa
     import models
     from models.resident import twin
     from perform.engine.lore import at_hand, found_directions, known, lacks
