@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from perform.app import Options, Show, open_show
+from perform.bench.memory import random_model
 from perform.bench.report import Row
 from perform.engine.clock import Tick, machine_time
 from perform.engine.latency import Gauge
@@ -66,7 +67,7 @@ class Watch:
 def bench_load(options: Options, model: str = "") -> list[Row]:
     """Load `model` (a file; "" makes a StyleGAN2 of 1024 config-f with random weights) while a show runs."""
     with tempfile.TemporaryDirectory() as folder, open_show(options) as show:
-        watch = Watch(show, model or str(config_f(Path(folder))))
+        watch = Watch(show, model or str(random_model(Path(folder) / "config-f-1024.safetensors", 0)))
         show.engine.run(watch.going)
         return [_row(watch)]
 
@@ -95,13 +96,3 @@ def _row(watch: Watch) -> Row:
         "gap_in_frames": max(gaps) / usual if usual else float("nan"),
         "problems": " | ".join(problem.text for problem in show.problems.current.values()) or "none",
     }
-
-
-def config_f(folder: Path) -> Path:
-    """StyleGAN2 config-f at 1024x1024 with random weights, in a file: 30 million parameters."""
-    from models.checkpoints import io
-    from models.generators import build
-
-    path = folder / "config-f-1024.safetensors"
-    io.save(path, build("stylegan2", {"img_resolution": 1024}), {"description": "random weights, for measuring"})
-    return path

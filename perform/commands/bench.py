@@ -136,6 +136,12 @@ def _load(parsed: argparse.Namespace) -> Rows:
     return bench_load(replace(_live(parsed), model=""), parsed.model)
 
 
+def _memory(_: argparse.Namespace) -> Rows:
+    from perform.bench.memory import bench_memory
+
+    return bench_memory(_tell)
+
+
 def _startup(_: argparse.Namespace) -> Rows:
     from perform.bench.show import bench_startup
 
@@ -190,6 +196,7 @@ MEASURES: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "generator": _generator,
     "latency": _latency,
     "load": _load,
+    "memory": _memory,
     "osc": _osc,
     "rewrite": _rewrite,
     "show": _show,

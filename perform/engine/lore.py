@@ -66,7 +66,8 @@ def at_hand(generator: Generator, name: str) -> Lore:
     statistics = _look(name, "activity", statistics_path, lambda path: load_statistics(path, generator), words)
     model = model_hash(generator)
     bank = _look(name, "slots", bank_path, lambda path: load_bank(path, model), words) or Bank({}, model)
-    directions, refused = None, ()
+    directions: Directions | None = None
+    refused: tuple[str, ...] = ()
     if not lacks_directions(generator):
         directions, refused = known_directions(name, model, own_folder("directions"), models.shipped())
     return Lore(clusters, directions, statistics, bank, (*words, *refused))
