@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from models.forms.form import Form
+    from models.forms.packer import Pool
     from models.generators import Generator
 
 __all__ = ["Unavailable", "compile_form", "load_cached"]
@@ -28,11 +29,16 @@ class Unavailable(RuntimeError):
     """There is no compiled form here; the text says why and what to do."""
 
 
-def load_cached(generator: Generator, dtype: str = "float32", cuts: Sequence[str] = ()) -> Form | None:
-    """The form if it was compiled before, on the generator's live weights. Some hundredths of a second; any thread."""
+def load_cached(
+    generator: Generator, dtype: str = "float32", cuts: Sequence[str] = (), pool: Pool | None = None
+) -> Form | None:
+    """The form if it was compiled before, on the generator's live weights. Some hundredths of a second; any thread.
+
+    Forms of one network that are given one `pool` keep what they make of its weights in common.
+    """
     from models.forms.form import load_cached as load
 
-    return load(generator, dtype, cuts)
+    return load(generator, dtype, cuts, pool)
 
 
 def compile_form(
@@ -40,6 +46,7 @@ def compile_form(
     dtype: str = "float32",
     cuts: Sequence[str] = (),
     progress: Callable[[float, str], None] | None = None,
+    pool: Pool | None = None,
 ) -> Form:
     """The form, compiled now if it was not before: up to some minutes in a child process of low priority.
 
@@ -48,4 +55,4 @@ def compile_form(
     """
     from models.forms.form import compile_form as make
 
-    return make(generator, dtype, cuts, progress)
+    return make(generator, dtype, cuts, progress, pool)

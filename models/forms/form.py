@@ -23,7 +23,7 @@ from models.forms.mixing import Mixture
 from models.forms.moving import at_rest
 from models.forms.native import Library
 from models.forms.pack import Packed, Step
-from models.forms.packer import Packer
+from models.forms.packer import Packer, Pool
 from models.generators import Generator, Scalar
 
 log = logging.getLogger("models")
@@ -39,7 +39,7 @@ class Form:
     Changes of the generator's weights in place show in the next picture. `cuts` are the layers that `taps` may name.
     """
 
-    def __init__(self, generator: Generator, folder: Path) -> None:
+    def __init__(self, generator: Generator, folder: Path, pool: Pool | None = None) -> None:
         about = json.loads((folder / "form.json").read_text())
         self.dtype: str = about["request"]["dtype"]
         self.cuts: tuple[str, ...] = tuple(about["request"]["cuts"])
@@ -50,7 +50,7 @@ class Form:
         steps = [Step(**step) for step in about["steps"]]
         self._pieces = [_Piece(piece, folder / f"piece{k}.so") for k, piece in enumerate(about["pieces"])]
         wanted = {one.name: one for piece in self._pieces for one in piece.packed}
-        self._packer = Packer(weights, steps, list(wanted.values()))
+        self._packer = Packer(weights, steps, list(wanted.values()), pool)
         place = {name: k for k, name in enumerate(wanted)}
         self._places = [[place[one.name] for one in piece.packed] for piece in self._pieces]
         self._rest = {name: value for name, value in at_rest(generator).items() if name in about["moving"]}
@@ -143,7 +143,9 @@ def request_of(generator: Generator, dtype: str, cuts: Sequence[str]) -> dict[st
     return {"architecture": generator.architecture, "config": config, "dtype": dtype, "cuts": ordered}
 
 
-def load_cached(generator: Generator, dtype: str = "float32", cuts: Sequence[str] = ()) -> Form | None:
+def load_cached(
+    generator: Generator, dtype: str = "float32", cuts: Sequence[str] = (), pool: Pool | None = None
+) -> Form | None:
     """See `models.forms.load_cached`."""
     if generator.w_avg.device.type != "cpu" or not hasattr(torch._C, "_aoti"):
         return None
@@ -151,7 +153,7 @@ def load_cached(generator: Generator, dtype: str = "float32", cuts: Sequence[str
     if not (folder / "form.json").is_file():
         return None
     try:
-        return Form(generator, folder)
+        return Form(generator, folder, pool)
     except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         log.warning("the compiled form in %s cannot be used (%s)", folder, error)
         return None
@@ -162,9 +164,10 @@ def compile_form(
     dtype: str = "float32",
     cuts: Sequence[str] = (),
     progress: Callable[[float, str], None] | None = None,
+    pool: Pool | None = None,
 ) -> Form:
     """See `models.forms.compile_form`."""
-    if (ready := load_cached(generator, dtype, cuts)) is not None:
+    if (ready := load_cached(generator, dtype, cuts, pool)) is not None:
         return ready
     _ask_for_means(generator)
     request = request_of(generator, dtype, cuts)
@@ -178,7 +181,7 @@ def compile_form(
             shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     try:
-        return Form(generator, target)
+        return Form(generator, target, pool)
     except (OSError, RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise Unavailable(f"{generator.architecture} was compiled but cannot be used: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -56,15 +57,68 @@ def _speaks_of(value: Any) -> bool:
     return isinstance(value, dict) and "of" in value
 
 
+Mark = tuple[tuple[int, int], ...]  # of weights: where they are, and torch's count of their writes
+
+
+class Pool:
+    """What the forms of one network make of its weights alike: it is made once and in memory once, and made anew by the
+    form that needs it first. Their threads share it; nobody writes what is in it.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[Mark, Tensor]] = {}
+
+    def take(self, recipe: str, mark: Mark) -> Tensor | None:
+        """What was made so of weights with this mark."""
+        found = self._made.get(recipe)
+        return found[1] if found is not None and found[0] == mark else None
+
+    def put(self, recipe: str, mark: Mark, made: Tensor) -> None:
+        """In the place of what was made so before."""
+        self._made[recipe] = (mark, made)
+
+    def drop(self, recipe: str) -> None:
+        """Hold it no longer: there is something else in its place."""
+        self._made.pop(recipe, None)
+
+
+def recipe_of(one: Packed, steps: Mapping[str, Step]) -> str:
+    """How it is made, in words that do not depend on what one form calls its steps; "" where it is made of more than
+    weights.
+    """
+    leaves: set[str] = set()
+
+    def told(value: Any) -> Any:
+        match value:
+            case {"of": name} if name in steps:
+                step = steps[name]
+                return [step.op, told(step.args), told(step.kwargs)]
+            case {"of": name}:
+                leaves.add(name)
+                return {"of": name}
+            case dict():
+                return {key: told(part) for key, part in value.items()}
+            case list():
+                return [told(part) for part in value]
+        return value
+
+    text = json.dumps([told({"of": one.name}), one.shape, one.stride, one.dtype])
+    return text if leaves <= set(one.weights) else ""
+
+
 class Packer:
     """What the compiled part is given, in `made`. One thread; `follow` may be called from another.
 
     `weights` are the generator's own tensors, looked at and never written. A change is seen by a tensor's address and
-    by torch's count of its in-place writes. ValueError if a weight cannot be watched or the programme is foreign.
+    by torch's count of its in-place writes. `pool` is that of all forms on these weights. ValueError if a weight cannot
+    be watched or the programme is foreign.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], steps: Sequence[Step], packed: Sequence[Packed]) -> None:
+    def __init__(
+        self, weights: Mapping[str, Tensor], steps: Sequence[Step], packed: Sequence[Packed], pool: Pool | None = None
+    ) -> None:
         self._weights = weights
+        self._pool = pool or Pool()
         self._packed = packed
         self._programme = Programme(steps)
         used = sorted({name for one in packed for name in one.weights})
@@ -81,6 +135,7 @@ class Packer:
         self._of = {
             name: [k for k, one in enumerate(packed) if one.steps and name in one.weights] for name in self._names
         }
+        self._recipes = [recipe_of(one, self._programme.steps) if one.steps else "" for one in packed]
         self._seen: list[tuple[int, int]] = [(0, -1)] * len(self._watched)
         self._mixer: Mixer | None = None
         self.made: list[Tensor] = [torch.empty(0)] * len(packed)
@@ -103,15 +158,28 @@ class Packer:
         changed = {name: mark[1] for name, mark, seen in pairs if mark != seen}
         mixer = self._mixer
         mixed = mixer.mix(changed, self.made) if mixer is not None else set()
+        for k in mixed:
+            self._pool.drop(self._recipes[k])
         left = {k for name in changed for k in self._of[name]} - mixed
+        if left:
+            self._make(left, dict(zip(self._names, now, strict=True)))
+        self._seen = now
+        return count + len(mixed) + len(left)
+
+    def _make(self, left: set[int], marks: Mapping[str, tuple[int, int]]) -> None:
         known: dict[str, Tensor] = {}
         of: tuple[str, ...] | None = None
         for k in sorted(left, key=lambda k: (self._packed[k].weights, k)):
-            if self._packed[k].weights != of:  # what lay between goes: together it would be a copy of the network
-                known, of = dict(self._weights), self._packed[k].weights
-            self.made[k] = self._programme.run(self._packed[k], known)
-        self._seen = now
-        return count + len(mixed) + len(left)
+            one, recipe = self._packed[k], self._recipes[k]
+            mark = tuple(marks[name] for name in one.weights)
+            found = self._pool.take(recipe, mark) if recipe else None
+            if found is None:
+                if one.weights != of:  # what lay between goes: together it would be a copy of the network
+                    known, of = dict(self._weights), one.weights
+                found = self._programme.run(one, known)
+                if recipe:
+                    self._pool.put(recipe, mark, found)
+            self.made[k] = found
 
     def _look_anew(self) -> int:
         """Where bare weights lie now; how many have moved."""

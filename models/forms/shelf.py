@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from models.forms import compile_form, load_cached
+from models.forms.packer import Pool
 from models.forms.rest import rest
 from models.generators.plain.block import block_of
 
@@ -34,6 +35,7 @@ class Shelf:
         weights = generator.state_dict(keep_vars=True) if isinstance(generator, torch.nn.Module) else {}
         self._home = block_of(weights)  # before they are played with
         self._forms: tuple[Form, ...] = ()
+        self._pool = Pool()
         self._mixture: Mixture | None = None
 
     def best(self, active: Collection[str]) -> Form | None:
@@ -57,14 +59,14 @@ class Shelf:
         """Put the form with these cuts on the shelf if it was compiled before; whether it is there. Hundredths of a
         second.
         """
-        form = load_cached(self._generator, self._dtype, cuts)
+        form = load_cached(self._generator, self._dtype, cuts, self._pool)
         if form is not None:
             self._put(form)
         return form is not None
 
     def fetch(self, cuts: Sequence[str], progress: Callable[[float, str], None] | None = None) -> Form:
         """Get or compile the form with these cuts and put it on the shelf. Blocks. Raises Unavailable."""
-        form = compile_form(self._generator, self._dtype, cuts, progress)
+        form = compile_form(self._generator, self._dtype, cuts, progress, self._pool)
         self._put(form)
         return form
 

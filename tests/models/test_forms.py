@@ -16,7 +16,7 @@ from models.forms import build as building
 from models.forms.form import Form
 from models.forms.graph import parts
 from models.forms.pack import Step, operator, written
-from models.forms.packer import Packer
+from models.forms.packer import Packer, Pool
 from models.forms.shelf import Shelf
 from models.generators import Generator, build
 
@@ -30,7 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def played(
-    generator: Generator, cuts: tuple[str, ...] = (), dtype: torch.dtype = torch.float32
+    generator: Generator, cuts: tuple[str, ...] = (), dtype: torch.dtype = torch.float32, pool: Pool | None = None
 ) -> Callable[..., torch.Tensor]:
     """What a form computes, run by torch instead of by machine code."""
     generator.compute_dtype = dtype
@@ -39,7 +39,7 @@ def played(
     assert isinstance(generator, torch.nn.Module)
     weights = dict(generator.named_parameters()) | dict(generator.named_buffers()) | whole.constants
     packed = list({one.name: one for piece in whole.pieces for one in piece.packed}.values())
-    packer = Packer(weights, whole.steps, packed)
+    packer = Packer(weights, whole.steps, packed, pool)
 
     def play(w: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         packer.refresh()
@@ -174,7 +174,7 @@ class Cut:
 def test_a_shelf_chooses_the_fewest_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     g = network()
     shelf = Shelf(g)
-    monkeypatch.setattr("models.forms.shelf.compile_form", lambda g, dtype, cuts, progress: Cut(*cuts))
+    monkeypatch.setattr("models.forms.shelf.compile_form", lambda g, dtype, cuts, progress, pool: Cut(*cuts))
     assert shelf.best(()) is None
     assert shelf.missing(()) == [()]
     assert shelf.missing(["b8.conv1", "b4.conv1"]) == [("b4.conv1", "b8.conv1"), (), g.layers]
@@ -229,3 +229,31 @@ def test_a_tap_changes_what_flows_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         fast(w, taps={"b8.conv0": lambda x: x.new_zeros(1)})
     with pytest.raises(ValueError, match="this form takes"):
         fast(w[:, 1:])
+
+
+def test_forms_of_one_network_pack_its_weights_once() -> None:
+    g = network()
+    w = a_w(g)
+    pool = Pool()
+    whole, cut = played(g, pool=pool), played(g, cuts=("b8.conv0", "b16.conv1"), pool=pool)
+    first: Packer = whole.packer  # type: ignore[attr-defined]
+    second: Packer = cut.packer  # type: ignore[attr-defined]
+    made = {id(t) for t, one in zip(first.made, first._packed, strict=True) if one.steps}
+    alike = {id(t) for t, one in zip(second.made, second._packed, strict=True) if one.steps}
+    assert len(made) > 5
+    assert alike == made, "what they are called in each graph does not matter"
+    assert isinstance(g, torch.nn.Module)
+    weight = g.get_parameter("synthesis.b8.conv1.weight")
+    before = whole(w)
+    with torch.inference_mode():
+        weight.mul_(-1)
+    after = whole(w)
+    assert far(after, eager(g, w)) <= CLOSE
+    assert far(cut(w), after) <= CLOSE, "the other one follows by itself"
+    changed = {id(t) for t, one in zip(first.made, first._packed, strict=True) if one.steps}
+    assert 1 <= len(changed - made) <= 3
+    assert changed == {id(t) for t, one in zip(second.made, second._packed, strict=True) if one.steps}
+    with torch.inference_mode():
+        weight.mul_(-1)
+    assert far(cut(w), before) <= CLOSE
+    assert far(whole(w), before) == 0.0
