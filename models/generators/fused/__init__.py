@@ -41,9 +41,9 @@ def ready(device: torch.device | str) -> bool:
     seconds, with synchronisation, so off the frame path and never while a graph is captured. Any thread.
     """
     device = torch.device(device)
-    if device.type not in KINDS:
+    if device.type not in KINDS or (device.type == "cuda" and not torch.cuda.is_available()):
         return False
-    if device.type == "cuda" and device.index is None:
+    if device == torch.device("cuda"):
         device = torch.device("cuda", torch.cuda.current_device())
     with _lock:
         if device not in _verdicts:
@@ -60,7 +60,8 @@ def play(
     from models.generators.fused.picture import picture
 
     try:
-        with torch.cuda.device_of(w):  # torch's operators choose the tensor's device by themselves, a launch does not
+        # torch's operators find their tensors' device by themselves, a launch does not
+        with torch.cuda.device_of(w):  # type: ignore[no-untyped-call]
             return picture(network, w, noise_mode, tap, strength, rng)
     except Unplayable as error:  # layers before this one have been tapped; they are tapped once more
         _give_up(w.device, str(error))
@@ -69,6 +70,8 @@ def play(
 
 def _may_play(network: StyleGAN2, w: Tensor, strength: Scalar) -> bool:
     if torch.compiler.is_compiling() or torch.is_grad_enabled() or len(w) != 1 or w.device.type not in KINDS:
+        return False
+    if type(w) is not torch.Tensor or w.dtype != torch.float32:  # a tensor that only stands for one has no memory
         return False
     if network.compute_dtype not in (torch.float32, torch.bfloat16):
         return False
@@ -85,8 +88,8 @@ def _checked(device: torch.device) -> bool:
 
     try:
         wrong = fault(device)
-    except (ImportError, Unplayable, RuntimeError) as error:
-        wrong = str(error)
+    except Exception as error:  # noqa: BLE001 - compilers and drivers fail in every way; torch plays on
+        wrong = f"{type(error).__name__}: {error}"
     if wrong:
         log.warning("StyleGAN2 plays by torch's own operators on %s: %s", device, wrong)
     return not wrong

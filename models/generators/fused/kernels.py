@@ -7,6 +7,7 @@ refuses larger maps. Channels are compile-time constants, so that loads are as w
 
 https://triton-lang.org/main/python-api/triton.language.html
 """
+# ruff: noqa: PLR0917  a kernel is given numbers and places, nothing that holds them
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator"
 # The arguments are Triton's own: pointers and scalars of the device, which Python's types do not describe.
 

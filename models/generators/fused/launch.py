@@ -21,7 +21,7 @@ def launch(name: str, grid: tuple[int, ...], *given: Any, warps: int = 4, **cons
     """Start `grid` programs of the kernel `name` on the current stream. Unplayable, whatever went wrong."""
     try:
         getattr(kernels(), name)[grid](*given, **constants, num_warps=warps)
-    except Exception as error:  # noqa: BLE001 - a compiler, a linker and a driver fail in every way; torch plays on
+    except Exception as error:  # a compiler, a linker and a driver fail in every way; torch plays on
         raise Unplayable(f"kernel {name}: {type(error).__name__}: {str(error).strip()[:300]}") from error
 
 

@@ -15,6 +15,7 @@ from models.generators import Scalar, Tap, identity
 from models.generators.fused.operations import Noise, Nonlinearity, blur_finish, finish, fold, join, to_rgb
 
 if TYPE_CHECKING:
+    from models.generators.style_modulated.mapping import Dense
     from models.generators.stylegan2 import Block, Shortcut, StyledConv, StyleGAN2
 
 
@@ -50,9 +51,9 @@ def picture(
     return image if offset == 0 else image + offset
 
 
-def _affine(blocks: dict[str, Block]) -> tuple[list[torch.nn.Module], list[int]]:
+def _affine(blocks: dict[str, Block]) -> tuple[list[Dense], list[int]]:
     """The affine layers as the walk comes by, and which w is whose."""
-    found: list[tuple[torch.nn.Module, int]] = []
+    found: list[tuple[Dense, int]] = []
     for k, block in enumerate(blocks.values()):
         if k > 0:
             found.append((block.conv0.affine, 2 * k - 1))

@@ -1,0 +1,370 @@
+"""The kernels by Triton's interpreter on the processor. `test_fused` runs this file in a process of its own."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fused_tools
+import numpy as np
+import pytest
+import torch
+from fused_tools import CLOSE, PROCESSOR, a_w, by_torch, far, network, some
+from torch.nn import functional as F  # noqa: N812
+from torch.utils._python_dispatch import TorchDispatchMode
+from triton.runtime import interpreter
+
+from models.checkpoints import containers
+from models.generators import build, fused
+from models.generators.fused import check, kernels, launch, operations
+from models.generators.fused import styles as tables
+from models.generators.fused.operations import Noise, Nonlinearity
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+FLOATS = [torch.float32, torch.bfloat16]
+ULP = {torch.float32: 2e-6, torch.bfloat16: 2**-7}  # of the largest number: what the last rounding may do
+
+
+@pytest.fixture(autouse=True)
+def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kernels play on the processor, in large tiles, because a program takes the interpreter as long as its tile."""
+    fused_tools.plain = interpreter._convert_float
+    monkeypatch.setattr(interpreter, "_convert_float", fused_tools.rounded)
+    monkeypatch.setattr(operations, "TILE", 1 << 15)
+    monkeypatch.setattr(operations, "PROGRAMS", 1)
+    monkeypatch.setattr(tables, "ROWS", 64)
+    monkeypatch.setattr(fused, "KINDS", {"cpu"})
+    monkeypatch.setattr(fused, "_verdicts", {PROCESSOR: True})
+    with torch.no_grad():
+        yield
+        assert all(fused._verdicts.values()) or "expected" in fused._verdicts, "the kernels gave up"
+
+
+def close(made: torch.Tensor, want: torch.Tensor, dtype: torch.dtype) -> None:
+    assert made.dtype == dtype
+    assert far(made, want) <= ULP[dtype] * float(want.abs().max())
+
+
+# ---- each kernel against torch's formula
+
+
+def in_memory(weight: torch.Tensor, how: str) -> torch.Tensor:
+    """The same numbers, lying otherwise."""
+    if how == "contiguous":
+        return weight.contiguous()
+    if how == "odd":  # a view into a block, four bytes beside a round address
+        block = torch.zeros(weight.numel() + 1)
+        view = block[1:].view(weight.shape[0], 3, 3, weight.shape[1]).permute(0, 3, 1, 2)
+        return view.copy_(weight)
+    if how == "strided":  # no one stride goes over all taps
+        return torch.zeros([*weight.shape[:3], 4])[..., :3].copy_(weight)
+    return weight.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("outputs", "inputs"), [(3, 5), (24, 8), (9, 130)])
+@pytest.mark.parametrize("how", ["channels-last", "contiguous", "odd", "strided"])
+def test_fold(outputs: int, inputs: int, how: str, dtype: torch.dtype) -> None:
+    weight, style = in_memory(some(outputs, inputs, 3, 3), how), some(inputs, seed=1)
+    want = weight * style[:, None, None]
+    want = want / (want.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
+    plain, turned = (operations.fold(weight, style, dtype, transposed) for transposed in (False, True))
+    close(plain, want, dtype)
+    close(turned, want.transpose(0, 1), dtype)
+    for made in (plain, turned):
+        assert made.is_contiguous(memory_format=torch.channels_last)
+
+
+def finished(y: torch.Tensor, bias: torch.Tensor, noise: torch.Tensor | float, after: Nonlinearity) -> torch.Tensor:
+    y = F.leaky_relu(y.float() + noise + bias[:, None, None], 0.2) * after.gain
+    return y if after.clamp is None else y.clamp(-after.clamp, after.clamp)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("channels", "high", "wide"), [(3, 4, 4), (5, 6, 10), (24, 12, 20), (130, 4, 6)])
+@pytest.mark.parametrize("performer", [None, 0.4, torch.tensor(0.4)])
+def test_after_a_convolution(
+    channels: int, high: int, wide: int, performer: torch.Tensor | float | None, dtype: torch.dtype
+) -> None:
+    bias, pattern, strength = some(channels, seed=1), some(high, wide, seed=2), torch.tensor(-0.7)
+    noise = None if performer is None else Noise(pattern, strength, performer)
+    added = 0.0 if performer is None else pattern * -0.7 * 0.4
+    after = Nonlinearity(1.3, None if channels == 5 else 1.5)
+    y = some(1, channels, high, wide).to(dtype)
+    close(operations.finish(y.clone(), bias, noise, after), finished(y, bias, added, after), dtype)
+
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    y = some(1, channels, high + 1, wide + 1).to(dtype)
+    kernel = torch.outer(line, line).expand(channels, 1, 4, 4)
+    want = finished(F.conv2d(y.float(), kernel, padding=1, groups=channels), bias, added, after)
+    close(operations.blur_finish(y, bias, noise, after), want, dtype)
+    close(operations.blur_finish(y.contiguous(), bias, noise, after), want, dtype)  # not channels-last
+
+
+def twice(x: torch.Tensor) -> torch.Tensor:
+    """Zero-stuffed, blurred, gain 4."""
+    line = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    stuffed = x.new_zeros(*x.shape[:2], 2 * x.shape[2], 2 * x.shape[3])
+    stuffed[:, :, ::2, ::2] = x
+    kernel = torch.outer(line, line).expand(x.shape[1], 1, 4, 4)
+    return F.conv2d(F.pad(stuffed, (2, 1, 2, 1)), kernel, groups=x.shape[1])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("channels", "colours", "size"), [(5, 3, (4, 4)), (24, 1, (6, 10)), (130, 4, (8, 4))])
+def test_pictures(channels: int, colours: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+    x, weight = some(1, channels, *size).to(dtype), some(colours, channels, 1, 1, seed=1)
+    style, bias, small = some(channels, seed=2), some(colours, seed=3), some(1, colours, size[0] // 2, size[1] // 2)
+    rgb = F.conv2d(x.float(), weight * style[:, None, None] * 0.1, bias)
+    made = operations.to_rgb(x, style, weight, bias, 0.1, None, None)
+    close(made, rgb, torch.float32)
+    assert made.stride() == (colours * size[0] * size[1], 1, colours * size[1], colours)  # channels-last
+    for clamp, image in ((0.5, small), (None, small.contiguous())):
+        want = (rgb if clamp is None else rgb.clamp(-clamp, clamp)) + twice(small)
+        close(operations.to_rgb(x, style, weight, bias, 0.1, clamp, image), want, torch.float32)
+    half = some(1, channels, size[0] // 2, size[1] // 2, seed=5).to(dtype)
+    want = x.float() + twice(half.float())
+    close(operations.join(x, half), want, dtype)
+    close(operations.join(x.contiguous(), half.contiguous()), want, dtype)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    y, bias, after = some(1, 3, 4, 4), some(3), Nonlinearity(1.0, None)
+    with pytest.raises(launch.Unplayable, match=r"noise \[4, 5\] is not of the size"):
+        operations.finish(y, bias, Noise(some(4, 5), torch.tensor(1.0), 1.0), after)
+    with pytest.raises(launch.Unplayable, match="is not half of"):
+        operations.join(y, some(1, 3, 3, 2))
+    with pytest.raises(launch.Unplayable, match="32 bits"):
+        operations.finish(torch.empty([1, 1, 1, 1]).expand(1, 32, 1 << 13, 1 << 12), bias, None, after)
+
+
+# ---- whole networks
+
+
+KINDS: list[dict[str, Any]] = [
+    {"img_resolution": 8},
+    {"architecture": "resnet", "init_size": [3, 5], "conv_clamp": 0.5},
+    {"architecture": "orig", "img_channels": 4, "conv_clamp": 1.0, "w_dim": 33, "img_resolution": 8},
+    {"img_channels": 1, "channels": {"4": 8, "8": 24, "16": 5}, "img_offset": -1.0},
+]
+
+
+@pytest.mark.parametrize("settings", KINDS)
+def test_kinds_of_networks(settings: dict[str, Any]) -> None:
+    g = network(**settings)
+    w = a_w(g)
+    for mode, strength in (("const", torch.tensor(0.5)), ("none", 1.0)):
+        with by_torch():
+            want = g.synthesize(w, mode, noise_strength=strength)
+        made = g.synthesize(w, mode, noise_strength=strength)
+        assert far(made, want) <= CLOSE
+        assert made.stride() == want.stride() or g.img_channels == 1
+    with by_torch():
+        want = g.synthesize(w)
+    g.compute_dtype = torch.bfloat16
+    made = g.synthesize(w)
+    assert made.dtype == torch.float32
+    assert float((made - want).abs().mean()) <= 0.02
+
+
+def test_random_noise_is_drawn_alike() -> None:
+    g = network(img_resolution=8)
+    with by_torch():
+        want = g.synthesize(a_w(g), "random", rng=torch.Generator().manual_seed(5))
+    assert far(g.synthesize(a_w(g), "random", rng=torch.Generator().manual_seed(5)), want) <= CLOSE
+
+
+@pytest.mark.parametrize("name", ["sg2ada-resnet.pkl", "sg2ada-orig.pkl"])
+def test_official_pictures(name: str) -> None:
+    made = containers.read(memoryview((GOLDEN / "official" / name).read_bytes()))
+    g = build(made.architecture, made.config, {n: torch.from_numpy(a) for n, a in made.tensors.items()})
+    with np.load((GOLDEN / "official" / name).with_suffix(".npz")) as want:
+        c = torch.from_numpy(want["c"]).float() if want["c"].shape[1] else None
+        w = g.map(torch.from_numpy(want["z"]).float(), c, truncation_psi=float(want.get("psi", 0.7)))
+        pictures = torch.cat([g.synthesize(one) for one in w.split(1)])
+        assert far(pictures, torch.from_numpy(want["img"])) <= CLOSE
+
+
+def test_every_layer_of_the_official_network() -> None:
+    made = containers.read(memoryview((GOLDEN / "sg2ada-64.nosrc.pkl").read_bytes()))
+    g = build(made.architecture, made.config, {n: torch.from_numpy(a) for n, a in made.tensors.items()})
+    with np.load(GOLDEN / "sg2ada-64.acts.npz") as arrays:
+        want = {name: torch.from_numpy(arrays[name]) for name in arrays}
+    with np.load(GOLDEN / "sg2ada-64.ref.npz") as arrays:
+        w = g.map(torch.from_numpy(arrays["z"][:1]), truncation_psi=0.7)
+        picture = torch.from_numpy(arrays["img_psi07_const"][:1])
+    distance: dict[str, float] = {}
+
+    def tap(layer: str, x: torch.Tensor) -> torch.Tensor:
+        distance[layer] = far(x, want[f"act/{layer}"])
+        return x
+
+    assert far(g.synthesize(w, tap=tap), picture) <= CLOSE
+    assert [f"act/{layer}" for layer in distance] == list(want)
+    assert max(distance.values()) <= CLOSE, distance
+
+
+def test_taps_change_what_goes_on() -> None:
+    g = network(img_resolution=8)
+    w = a_w(g)
+
+    def tap(layer: str, x: torch.Tensor) -> torch.Tensor:
+        return x.contiguous().flip(3) if layer in ("b8.conv0", "b8.torgb") else x
+
+    with by_torch():
+        want = g.synthesize(w, tap=tap)
+    assert far(g.synthesize(w, tap=tap), want) <= CLOSE
+
+
+# ---- what moves
+
+
+def test_weights_that_change_where_they_lie() -> None:
+    g = network(img_resolution=8)
+    w = a_w(g)
+    g.synthesize(w)
+    for name, weight in g.named_parameters():
+        if name.startswith("synthesis."):
+            weight.mul_(0.9).add_(0.05)
+    with by_torch():
+        want = g.synthesize(w)
+    assert far(g.synthesize(w), want) <= CLOSE
+
+
+def test_weights_that_move_are_found_again() -> None:
+    g = network(img_resolution=8)
+    w = a_w(g)
+    first = g.synthesize(w)
+    layer = g.get_submodule("synthesis.b8.conv1.affine")
+    old = layer.weight.data
+    layer.weight.data = old * 2
+    old.zero_()
+    with by_torch():
+        want = g.synthesize(w)
+    made = g.synthesize(w)
+    assert far(made, want) <= CLOSE
+    assert far(made, first) > 0.01
+
+
+def test_a_table_is_not_made_while_a_graph_is_captured() -> None:
+    g = network()
+    w = a_w(g)
+    layers = [g.get_submodule("synthesis.b8.conv1.affine"), g.get_submodule("synthesis.b8.torgb.affine")]
+    styles = tables.Styles()
+    want = [layer(w[:, k])[0] for layer, k in zip(layers, (1, 4), strict=True)]
+    for capturing in (True, False, True):
+        for made, one in zip(styles.of(layers, [1, 4], w, capturing), want, strict=True):
+            assert far(made, one) <= 2e-6
+        assert (styles._table.numel() == 0) is (capturing and styles._known == ())
+
+
+def test_nothing_is_read_back() -> None:
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            assert "_local_scalar_dense" not in str(func)
+            assert "nonzero" not in str(func)
+            return func(*args, **(kwargs or {}))
+
+    g = network(architecture="resnet", img_resolution=8)
+    g.synthesize(a_w(g))
+    with Watch():
+        g.synthesize(a_w(g), noise_strength=torch.tensor(0.3))
+
+
+# ---- when they play
+
+
+def count(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+
+    def counted(name: str, *given: Any, **constants: Any) -> None:
+        names.append(name)
+        launch.launch(name, *given, **constants)
+
+    for module in (operations, tables):
+        monkeypatch.setattr(module, "launch", counted)
+    return names
+
+
+def test_launches_of_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = network()
+    names = count(monkeypatch)
+    g.synthesize(a_w(g))
+    rgb = ["to_rgb"]
+    up = ["fold", "blur_finish", "fold", "finish", *rgb]
+    assert names == ["styles", "fold", "finish", *rgb, *up, *up]
+
+
+def test_only_one_picture_without_gradient_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = network()
+    names = count(monkeypatch)
+    g.synthesize(a_w(g).expand(2, -1, -1))
+    with torch.enable_grad():
+        g.synthesize(a_w(g))
+    g.compute_dtype = torch.float64
+    g.synthesize(a_w(g))
+    g.compute_dtype = torch.float32
+    g.synthesize(a_w(g), noise_strength=torch.ones(1))
+    assert not names
+    with torch.inference_mode():
+        g.synthesize(a_w(g))
+    assert names
+
+
+class Broken:
+    """A kernel that cannot be built."""
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        raise SystemError("no assembler")
+
+
+class Wrong:
+    """A kernel that builds and leaves memory as it was."""
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
+        return lambda *given, **constants: given[0].zero_()
+
+
+@pytest.mark.parametrize("name", ["styles", "fold", "finish", "blur_finish", "to_rgb", "join"])
+def test_a_kernel_that_is_wrong_never_plays(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    verdicts: dict[Any, bool] = {"expected": True}  # the fixture is told
+    monkeypatch.setattr(fused, "_verdicts", verdicts)
+    monkeypatch.setattr(kernels, name, Wrong() if name != "fold" else Broken())
+    g = network()
+    with caplog.at_level(logging.INFO):
+        made = g.synthesize(a_w(g))
+        assert torch.equal(g.synthesize(a_w(g)), made)
+    with by_torch():
+        assert torch.equal(g.synthesize(a_w(g)), made)
+    assert verdicts[PROCESSOR] is False
+    [record] = caplog.records
+    assert "plays by torch's own operators on cpu" in record.message
+    assert f"kernel {name}" in record.message
+
+
+def test_a_kernel_that_fails_later_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    g = network()
+    g.synthesize(a_w(g))
+    with by_torch():
+        want = g.synthesize(a_w(g))
+    verdicts: dict[Any, bool] = {"expected": True, PROCESSOR: True}
+    monkeypatch.setattr(fused, "_verdicts", verdicts)
+    monkeypatch.setattr(kernels, "blur_finish", Broken())
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            assert torch.equal(g.synthesize(a_w(g)), want)
+    [record] = caplog.records
+    assert "goes on by torch's own operators" in record.message
+    assert "SystemError: no assembler" in record.message
+
+
+def test_the_check_passes_with_the_tiles_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "TILE", 4096)
+    monkeypatch.setattr(operations, "PROGRAMS", 16)
+    assert check.fault(PROCESSOR) == ""
+    assert fused.ready("cpu")
+    assert not fused.ready("cuda")
