@@ -88,7 +88,7 @@ class Bender:
         for part in parts:
             start = sum(len(run.part.knobs) for run in self._runs)
             self._runs.append(_Run(part, start, numbers, clusters, steady))
-        self._steady = steady
+        self._steady, self.clusters = steady, clusters
         self._memories = [run for run in self._runs if run.remembers]
         if steady:
             for place, run in enumerate(self._memories, 1 + len(self.knobs)):
@@ -141,7 +141,7 @@ class Bender:
         """Say which slots are on, and what they are told."""
         for chain in self._chains.values():
             chain.runs.clear()
-        for run, amount in zip(self._runs, self._amounts, strict=True):
+        for run in self._runs:
             run.look(exact)
             if run.on or self._steady:
                 self._chains[run.part.slot.layer].runs.append(run)

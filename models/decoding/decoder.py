@@ -30,6 +30,7 @@ from models.decoding.statistics import Statistics
 from models.generators import Generator
 
 LayerTap = Callable[[Tensor], Tensor]
+UNKNOWN = "decode: this network's statistics are not gathered yet"
 
 
 class Decoder:
@@ -105,12 +106,8 @@ class Decoder:
     def write(self, values: Mapping[str, float], divergence: float = 1.0) -> Mapping[str, LayerTap]:
         """As `frame`, but leaves the copy from `host` to `numbers` to the caller."""
         v = {knob.name: knob.fit(float(values.get(knob.name, knob.default))) for knob in knobs()}
-        if v["seed"] != self._seed:
-            self._seed, self._draws = v["seed"], 0
-        pressed, before = v["repick"] > 0, self._pressed
-        self._draws += pressed and not before
-        self._pressed = pressed
-        amount = v["amount"] * (min(divergence, 1.0) if divergence > 0 else 0.0)  # NaN is 0, too
+        self._heed(v)
+        amount = v["amount"] * _share(divergence)
         numbers = amount, v["on_value"], v["noise_std"]
         if numbers != self._sent:
             self._sent = numbers
@@ -123,17 +120,35 @@ class Decoder:
     def asked(self, values: Mapping[str, float], divergence: float = 1.0) -> tuple[str, bool]:
         """Which layer these values mean, "" while there are no statistics, and whether something speaks there.
 
-        Nothing is drawn and nothing moves.
+        Instead of `frame`, where another decoder speaks that `follow`s this one: no idea is drawn here.
         """
         v = {knob.name: knob.fit(float(values.get(knob.name, knob.default))) for knob in knobs()}
-        layers = self.layers
-        amount = v["amount"] * (min(divergence, 1.0) if divergence > 0 else 0.0)
-        return (layers[_place(v, layers)] if layers else ""), _speaks(v, amount)
+        self._heed(v)
+        layers, speaks = self.layers, _speaks(v, v["amount"] * _share(divergence))
+        self.muted = () if layers or not speaks else (UNKNOWN,)
+        return (layers[_place(v, layers)] if layers else ""), speaks
 
-    def go_on_from(self, other: Decoder) -> None:
-        """Speak as another decoder of the same network did, from the next frame on: the same idea of the same seed."""
+    def follow(self, other: Decoder) -> None:
+        """Speak as another decoder of the same network would: the same idea of the same seed. Before `frame`."""
         self._seed, self._draws, self._pressed = other._seed, other._draws, other._pressed
+
+    def at(self, layer: str) -> LayerTap:
+        """What speaks at this layer. KeyError where nothing can."""
+        return self._speakers[layer]
+
+    def hush(self) -> None:
+        """Nothing speaks anywhere, whatever `frame` was told before; for `steady`."""
         self._drawn = ()
+        for speakers in self._speakers.values():
+            speakers.hush()
+
+    def _heed(self, v: Mapping[str, float]) -> None:
+        """Count the ideas of a seed."""
+        if v["seed"] != self._seed:
+            self._seed, self._draws = v["seed"], 0
+        pressed, before = v["repick"] > 0, self._pressed
+        self._draws += pressed and not before
+        self._pressed = pressed
 
     def _settle(self, v: Mapping[str, float], speaks: bool) -> None:
         """Say where it speaks, and draw an idea if what it depends on has moved."""
@@ -141,7 +156,7 @@ class Decoder:
         self._active, self.cuts, self.muted = {}, (), ()
         if not speakers:
             if speaks:
-                self.muted = ("decode: this network's statistics are not gathered yet",)
+                self.muted = (UNKNOWN,)
             return
         layer = tuple(speakers)[_place(v, tuple(speakers))]
         at = speakers[layer]
@@ -164,6 +179,10 @@ class Decoder:
     def forget(self) -> None:
         """Begin again with the first idea of the seed, as after loading."""
         self._draws, self._drawn = 0, ()
+
+
+def _share(divergence: float) -> float:
+    return min(divergence, 1.0) if divergence > 0 else 0.0  # NaN is 0, too
 
 
 def _place(v: Mapping[str, float], layers: tuple[str, ...]) -> int:

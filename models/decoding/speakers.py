@@ -34,13 +34,14 @@ class Speakers:
         self._usually_off = _usually_off(activity)
         self._shares = torch.zeros(count, device=device)  # 1 for those that are raised
         self._one = torch.ones([], device=device)
-        self._share = self._level = self._target = torch.zeros([], device=device)
+        self._told = self._tell()
         self._floor = max((SILENCE * self._loud) ** 2, 1e-12)
         self._raised, self._stale = False, True
         self._strength: Tensor | None = None  # of the noise, until a number moves
-        self._job = Job(loud=self._loud, least=self._floor, numbers=numbers.data_ptr())
-        self._job.shares, self._job.mean = self._shares.data_ptr(), self._mean.data_ptr()
-        self._job.sigma = self._sigma.data_ptr()
+        self._job = Job(loud=self._loud, least=self._floor)
+        if device.type == "cpu":
+            self._job.numbers, self._job.shares = numbers.data_ptr(), self._shares.data_ptr()
+            self._job.mean, self._job.sigma = self._mean.data_ptr(), self._sigma.data_ptr()
         self._rng = torch.Generator()
         self._noise = SteadyNoise(count, pool, device) if steady else Noise(pool, device)
         self._noise_unit = self._loud or activity.spread  # maps: by their strength; single units: by the layer's
@@ -94,18 +95,20 @@ class Speakers:
     def _raise(self, x: Tensor) -> Tensor:
         if (made := raised(x, self._job, SIDE)) is not None:
             return made
-        if self._stale or self._steady:
-            self._stale = False
-            self._share = self._shares * self._amount
-            self._target = self._on * self._loud
-            self._level = torch.addcmul(self._mean, self._sigma, self._on)
+        if self._stale and not self._steady:  # a graph works it out each time, and keeps nothing
+            self._stale, self._told = False, self._tell()
+        share, target, level = self._tell() if self._steady else self._told
         now, square = level_and_square(x, SIDE)
         # A map that is fainter than SILENCE times the loudest counts as that: it is not made out of nothing.
         spread = torch.addcmul(square, now, now, value=-1).clamp_(min=self._floor)
-        gain = spread.rsqrt_().mul_(self._target).clamp_(min=1)
-        scale = torch.lerp(self._one, gain, self._share)
-        offset = torch.maximum(now, self._level).addcmul_(now, gain, value=-1).mul_(self._share)
+        gain = spread.rsqrt_().mul_(target).clamp_(min=1)
+        scale = torch.lerp(self._one, gain, share)
+        offset = torch.maximum(now, level).addcmul_(now, gain, value=-1).mul_(share)
         return _affine(x, scale, offset)
+
+    def _tell(self) -> tuple[Tensor, Tensor, Tensor]:
+        """How much of each neuron is raised, how loud it shall be, and on which level."""
+        return self._shares * self._amount, self._on * self._loud, torch.addcmul(self._mean, self._sigma, self._on)
 
 
 def _affine(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class OnCard:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.stream(self._stream):
                 # Not torch.cuda.graph(): it collects garbage and empties the cache of memory, and the picture would
-                # stop. "thread_local": what other threads do with the card meanwhile is none of this capture's business.
+                # stop. "thread_local": what other threads do with the card meanwhile is no error of this capture.
                 graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
                 try:
                     image = work()

@@ -28,6 +28,7 @@ from models.resident import Resident, Stage
 from models.rewriting.rewriter import Rewriter
 from models.steering.bank import Recall
 from models.steering.steer import Steer
+from perform.engine.captured import Captured, Topology, after
 from perform.engine.lore import Lore
 from perform.engine.parameters import Part, Values
 from perform.engine.rig import NOTHING, Rig
@@ -77,7 +78,8 @@ class Instruments:
         self.way = Way(generator, self._resident, map_z, patient=patient)
         self._mean = np.asarray(generator.w_avg.detach().double().cpu().numpy())
         self._decoder = Decoder(generator)
-        self._too_wide = ""
+        self._too_wide, self._layer = "", ""
+        self._bent_by: Bender | None = None  # in the frame before
         self.recall = Recall((lore or Lore()).bank, self._mean, generator.num_ws)
         self.know(lore or Lore())
         self._playing: _Rigged | None = None
@@ -217,9 +219,52 @@ class Instruments:
         decoded = self._decoder.frame(Part(values, "decode."), divergence)
         if not rigged.names:
             return decoded
-        asked = [values.get(name, default) for name, default in rigged.names]
-        bent = rigged.bender.frame(asked, dt, divergence)
-        return {**bent, **{layer: _after(bent.get(layer), tap) for layer, tap in decoded.items()}} if decoded else bent
+        bent = self._bend(rigged.bender, rigged.asked(values), dt, divergence)
+        return {**bent, **{layer: after(bent.get(layer), tap) for layer, tap in decoded.items()}} if decoded else bent
+
+    def _bend(self, bender: Bender | None, asked: Sequence[float], dt: float, divergence: float) -> Taps:
+        """This bender's taps; where another one bent the frame before, it hands over what it remembers."""
+        if self._bent_by is not bender:
+            if self._bent_by is not None and bender is not None:
+                bender.go_on_from(self._bent_by)
+            if self._bent_by is not None:
+                self._bent_by.forget()
+            self._bent_by = bender
+        return {} if bender is None else bender.frame(asked, dt, divergence)
+
+    # -- the same, where a card replays captured pictures
+
+    @property
+    def topology(self) -> Topology:
+        """All that the rig and the place of decoding may ask for. Any thread."""
+        rigged, statistics = self._rigged, self.lore.statistics
+        slots = rigged.rig.slots if rigged.bender.cuts else ()
+        return Topology(slots, rigged.bender.clusters, self._layer if statistics is not None else "", statistics)
+
+    def needed(self, values: Values) -> Topology:
+        """What of it this frame asks for."""
+        rigged, divergence = self._rigged, values.get("divergence", 1.0)
+        self._layer, speaks = self._decoder.asked(Part(values, "decode."), divergence)
+        bent = bool(rigged.names) and bool(rigged.bender.write(rigged.asked(values), 0.0, divergence))
+        whole = self.topology
+        return Topology(whole.slots if bent else (), whole.clusters, whole.layer if speaks else "", whole.statistics)
+
+    def tell(self, captured: Captured, needed: Topology, values: Values, dt: float) -> None:
+        """Write the numbers of this frame to where a captured picture reads them."""
+        rigged, divergence = self._rigged, values.get("divergence", 1.0)
+        if captured.bender is None or not needed.slots:
+            self._bend(None, (), dt, divergence)
+        if captured.bender is not None:
+            if needed.slots:
+                self._bend(captured.bender, rigged.asked(values), dt, divergence)
+            else:
+                captured.bender.frame(captured.bender.defaults, dt, 0.0)
+        if captured.decoder is not None:
+            if needed.layer:
+                captured.decoder.follow(self._decoder)
+                captured.decoder.frame(Part(values, "decode."), divergence)
+            else:
+                captured.decoder.hush()
 
     def wide(self, values: Values) -> Enlarge | None:
         """How the picture is drawn wider than it was trained, None where it is not."""
@@ -240,11 +285,6 @@ class Instruments:
             walker.forget()
 
 
-def _after(first: LayerTap | None, then: LayerTap) -> LayerTap:
-    """Bend, then decode, where both work at one layer."""
-    return then if first is None else lambda x: then(first(x))
-
-
 class _Rigged:
     """A rig with what was made for it."""
 
@@ -258,3 +298,7 @@ class _Rigged:
         self.words = (*words, *kin, *tuned)
         self.names = [(f"bend.{knob.name}", knob.default) for knob in bender.knobs]
         self.first: Stage = Idle() if blend is None else blend
+
+    def asked(self, values: Values) -> list[float]:
+        """The numbers of the slots."""
+        return [values.get(name, default) for name, default in self.names]

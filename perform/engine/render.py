@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -19,10 +19,13 @@ import numpy as np
 import torch
 
 from models.bending.enlarge import Enlarge, synthesize_wide
+from models.forms.cuda import Capture, OnCard
+from models.forms.moving import BESIDE_W, Moving, size
 from models.forms.shelf import Shelf
 from models.generators import Generator, Tap, has_fast_bf16
 from models.generators.alias_free.transform import picture_transform
 from models.tuning.reel import Reel
+from perform.engine.captured import Captures, Topology, wanted
 from perform.engine.frame import Request
 from perform.engine.instruments import Instruments, Taps
 from perform.engine.lore import Lore, keep, with_statistics
@@ -37,25 +40,6 @@ BESIDE = ("walk.noise_strength", "pose.anchor", *POSE)  # what makes a picture b
 STAGINGS = 3  # sets of moving numbers: one being written, two that an accelerator may still be reading
 
 
-@dataclass(frozen=True, slots=True)
-class Moving:
-    """All numbers that may move each frame, on the device: views of one vector, so that one small copy carries them.
-
-    `w` is `[1, L, D]`, `noise_strength` and `anchor` are 0-d, `transform` is `[3, 3]`.
-    """
-
-    w: torch.Tensor
-    noise_strength: torch.Tensor
-    anchor: torch.Tensor
-    transform: torch.Tensor
-
-    @classmethod
-    def of(cls, vector: torch.Tensor, num_ws: int) -> Moving:
-        """The views of a vector `[L * D + 11]`."""
-        w = vector[:-11].view(1, num_ws, -1)
-        return cls(w, vector[-11], vector[-10], vector[-9:].view(3, 3))
-
-
 Synthesize = Callable[[Moving, Taps], torch.Tensor]
 
 
@@ -63,13 +47,14 @@ class Deck:
     """Plays one model. `picture` belongs to the generator's thread; it is made, and made faster, by the loader's.
 
     `fast` is for a live show: bfloat16 where the device multiplies it natively (a picture 0.006 rms away), and the
-    compiled form where there is one; without it every picture is the eager float32 one. `manner` says which plays.
-    `rig` is what is done to the network; `equip` changes it while it plays.
+    compiled or captured form where there is one; without it every picture is the eager float32 one. `manner` says which
+    plays. `rig` is what is done to the network; `equip` changes it while it plays. `capture` stands for a card's.
     """
 
     def __init__(
-        self, generator: Generator, name: str, *, fast: bool = False, rig: Rig | None = None, lore: Lore | None = None
-    ) -> None:
+        self, generator: Generator, name: str, *, fast: bool = False, rig: Rig | None = None, lore: Lore | None = None,
+        capture: Capture | None = None,
+    ) -> None:  # fmt: skip
         self.name, self.resolution = name, generator.img_resolution
         self._generator = generator
         self.device = self._device = generator.w_avg.device
@@ -77,14 +62,16 @@ class Deck:
         self._label = np.zeros(generator.c_dim)
         self._pose: tuple[float, ...] = ()
         self._transform = np.eye(3, dtype=np.float32).ravel()
-        size = generator.num_ws * generator.w_dim + 11
         on_card = self._device.type == "cuda"
-        self._stagings = [torch.zeros(size, pin_memory=on_card) for _ in range(STAGINGS if on_card else 1)]
+        count = size(generator)
+        self._stagings = [torch.zeros(count, pin_memory=on_card) for _ in range(STAGINGS if on_card else 1)]
+        self._turn = 0
         self._vector = self._stagings[0] if self._device.type == "cpu" else self._stagings[0].to(self._device)
         self._moving = Moving.of(self._vector, generator.num_ws)
         self._synthesize = plain(generator)
         self._dtype, self.manner = "float32", "eager float32"
         self._shelf: Shelf | None = None
+        self._captures: Captures | None = None
         self._stored: int | None = None
         self._unsaved = False
         self._patient = not fast  # a film waits for what it asks for
@@ -96,7 +83,7 @@ class Deck:
             generator.prepare()
         if fast:
             self._dtype = "bfloat16" if on_card or has_fast_bf16() else "float32"
-            self._begin_fast(generator)
+            self._begin_fast(generator, OnCard(self._device) if capture is None and on_card else capture)
 
     @property
     def muted(self) -> tuple[str, ...]:
@@ -111,7 +98,10 @@ class Deck:
     @property
     def quick(self) -> bool:
         """Whether there is nothing left to compile for what plays."""
-        return not self._missing()
+        return not (self._missing() if self._captures is None else self._captures.missing(self._wanted()))
+
+    def _wanted(self) -> list[Topology]:
+        return wanted(self._instruments.topology)
 
     def _missing(self) -> list[tuple[str, ...]]:
         made = self._instruments
@@ -156,15 +146,15 @@ class Deck:
         if rig != self._instruments.rig:
             self._instruments.equip(rig)
             self._follow()
-            if self._device.type == "cuda" and self._dtype != "float32":
-                self._capture()
+            self._capture()
         self._recall()
 
-    def _begin_fast(self, generator: Generator) -> None:
-        """As fast as it can be had at once. A card's graph is captured here, before the network plays."""
+    def _begin_fast(self, generator: Generator, capture: Capture | None) -> None:
+        """As fast as it can be had at once. A card's graphs are captured here, before the network plays."""
         generator.compute_dtype = getattr(torch, self._dtype)
         self.manner = f"eager {self._dtype}"
-        if self._device.type == "cuda":
+        if capture is not None:
+            self._captures = Captures(generator, self._dtype, capture, self._finish)
             self._capture()
         elif not self._brings_code and self._device.type == "cpu":
             self._shelf = Shelf(generator, self._dtype)
@@ -172,12 +162,14 @@ class Deck:
             self._recall()
 
     def _capture(self) -> None:
-        """The network as a CUDA graph; with slots it plays uncaptured, as their work changes from frame to frame."""
-        if self._instruments.cuts:
-            self._synthesize, self.manner = plain(self._generator), f"eager {self._dtype}"
-        else:
-            self._synthesize = captured(self._generator, self._dtype)
-            self.manner = f"captured {self._dtype}"
+        """Capture all that the rig may ask for. Meanwhile, and where it cannot be, the network plays uncaptured."""
+        while self._captures is not None and not self.quick:
+            self._captures.fetch(self._wanted())
+
+    def _finish(self) -> None:
+        """Wait on this thread for what the card has been given."""
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()
 
     def _recall(self) -> None:
         """Take the forms that were compiled before."""
@@ -188,11 +180,13 @@ class Deck:
                 self._play(self._shelf)
 
     def quicken(self) -> None:
-        """Compile one more form of the network, the most useful one, and play it so from the next frame on.
+        """Compile or capture one more form of the network, the most useful one, and play it so from the next frame on.
 
-        Blocks, for a minute the first time. Raises models.forms.Unavailable with the reason and the remedy; then it
-        plays on as it is.
+        Blocks, a compiler for a minute the first time. Raises models.forms.Unavailable with the reason and the remedy;
+        then it plays on as it is.
         """
+        if self._captures is not None:
+            self._captures.fetch(self._wanted())
         if self._shelf is not None and (missing := self._missing()):
             self._shelf.fetch(missing[0])
             self._play(self._shelf)
@@ -225,13 +219,14 @@ class Deck:
                 self._instruments.forget()
         made = self._instruments
         made.weights(values, request.glitches)
-        staging = self._stagings[request.serial % len(self._stagings)]
+        self._turn += 1
+        staging = self._stagings[self._turn % len(self._stagings)]
         numbers = staging.numpy()
         w = made.w(self._walker, values, request.position)
         kept = made.recall.numbers(Part(values, "walk."))
         beside = {name: kept.get(name, values[name]) for name in BESIDE}
         self._store(request.stores, w, beside)
-        numbers[:-11] = w.ravel()
+        numbers[:-BESIDE_W] = w.ravel()
         numbers[-11], numbers[-10] = beside["walk.noise_strength"], beside["pose.anchor"]
         pose = tuple(beside[name] for name in POSE)
         if pose != self._pose:
@@ -239,14 +234,21 @@ class Deck:
             rotate, x, y, scale, mirror, shear = pose
             self._transform = picture_transform(rotate, x, y, scale, mirror, shear).numpy().ravel()
         numbers[-9:] = self._transform
-        if staging is not self._vector:
-            self._vector.copy_(staging, non_blocking=True)
         now = request.tick.time
         dt, self._time = now - self._time, now
-        taps = self._instruments.taps(values, dt)
-        if self._patient and self.learn():
-            taps = self._instruments.taps(values, dt)
         wide = made.wide(values)
+        if self._captures is not None and wide is None:
+            needed = made.needed(values)
+            if (ready := self._captures.best(needed)) is not None:
+                made.tell(ready, needed, values, dt)
+                self.manner = f"captured {self._dtype}"
+                return ready.picture(staging)
+            self.manner = f"eager {self._dtype}"
+        if staging is not self._vector:
+            self._vector.copy_(staging, non_blocking=True)
+        taps = made.taps(values, dt)
+        if self._patient and self.learn():
+            taps = made.taps(values, dt)
         return self._synthesize(self._moving, taps) if wide is None else self._wider(wide, taps, w, request)
 
     def _wider(self, wide: Enlarge, taps: Taps, w: Array, request: Request) -> torch.Tensor:
@@ -315,14 +317,6 @@ def plain(generator: Generator) -> Synthesize:
         return call(now.w, noise_strength=now.noise_strength, transform=now.transform, **given)
 
     return synthesize
-
-
-def captured(generator: Generator, dtype: str) -> Synthesize:
-    """The network as one CUDA graph, captured now."""
-    from models.forms.cuda import CapturedForm
-
-    form = CapturedForm(generator, dtype)
-    return lambda now, _: form(now.w, noise_strength=now.noise_strength, transform=now.transform)
 
 
 def leave_room() -> None:

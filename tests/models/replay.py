@@ -31,6 +31,7 @@ SYNCHRONISES = (
     "bincount", "equal", "is_nonzero", "histc", "linalg_lstsq", "linalg_eig", "lift_fresh", "_pin_memory",
 )  # fmt: skip
 RANDOM = ("rand", "randn", "randint", "randperm", "normal", "normal_", "uniform_", "bernoulli", "bernoulli_", "random_")
+MASKED = ("index", "index_put", "index_put_", "_index_put_impl_")
 EMPTY = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 FLOAT_ONLY = ("_fft_", "polar", "view_as_complex", "linalg_lu", "linalg_inv")  # not in 16 bits, says torch
 
@@ -62,9 +63,9 @@ def refuse(func: Any, args: Any, kwargs: Any) -> None:
         raise Forbidden(f"{func} waits for the card or makes a tensor of Python numbers")
     if name in RANDOM:
         raise Forbidden(f"{func} draws numbers")
-    if name in ("index", "index_put", "index_put_", "_index_put_impl_"):
-        if any(t.dtype in (torch.bool, torch.uint8) for t in _tensors(args[1])):
-            raise Forbidden(f"{func} by a mask waits for the card")
+    by_mask = name in MASKED and any(t.dtype in (torch.bool, torch.uint8) for t in _tensors(args[1]))
+    if by_mask:
+        raise Forbidden(f"{func} by a mask waits for the card")
     if name == "repeat_interleave" and "output_size" not in kwargs:
         raise Forbidden(f"{func} without output_size waits for the card")
     if any(t.dtype in (torch.bfloat16, torch.float16) for t in given) and name.startswith(FLOAT_ONLY):

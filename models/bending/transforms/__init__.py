@@ -15,8 +15,8 @@ too. A function may ask for more than knobs, by the names of these arguments:
   since then. What such a function gives is `warp.bounded`, that nothing lasts that is no number.
 
 `STEADY`, where there is one, are arguments that are as good wherever the knobs are not neutral: for a network that is
-captured once. `choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host knows them, of
-the knobs that it names: few different ones, whose result equals that without them.
+captured once. `choose(knob, ...) -> dict`, where there is one, makes cheaper arguments out of the values, as the host
+knows them, of the knobs that it names: few different ones, whose result equals that without them.
 `tests/models/bending/test_bending_transforms.py` walks the folder and holds all of this.
 """
 
