@@ -219,6 +219,8 @@ class Resident:
 
         The first time that all of a network goes there, its pages come into being: a hundredth of a second for 120 MB.
         """
+        if len(self._away) == len(self._places):
+            return
         leaving = [name for name in names if name in self._places and name not in self._away]
         if leaving and self.block is not None:
             with torch.inference_mode(False):

@@ -68,22 +68,20 @@ class Parents:
 
     def write_home(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
         """Mix many tensors, given in the order of `differing`: a stretch of memory with equal marks is one pass."""
-        plain = [(name, mark) for name, mark in zip(names, marks, strict=True) if not self._matched(name, mark)]
+        plain = list(zip(names, marks, strict=True))
+        matched = [one for one in plain if one[1][2] and one[0] in self._lengths]
+        if matched:
+            plain = [one for one in plain if not (one[1][2] and one[0] in self._lengths)]
         if resident.block is None:
             self._write_lists(plain, resident)
         else:
             for start, stop, (_, row, _) in self._stretches(plain):
                 part = slice(start, stop)
                 mix_into(resident.block[part], [one[part] for one in self.blocks], row)
-        for name, mark in zip(names, marks, strict=True):
-            if self._matched(name, mark):
-                parents = [one[name] for one in self._tensors]
-                _match(resident.live(name), parents, self._lengths[name], mark[1])
+        for name, (_, row, _) in matched:
+            _match(resident.live(name), [one[name] for one in self._tensors], self._lengths[name], row)
         if resident.block is not None:
             resident.wrote(names)
-
-    def _matched(self, name: str, mark: Mark) -> bool:
-        return mark[2] and name in self._lengths
 
     def _write_lists(self, plain: Sequence[tuple[str, Mark]], resident: Resident) -> None:
         """The same by torch's loops over lists, which are one launch on a card."""

@@ -138,6 +138,7 @@ class Packer:
         self._recipes = [recipe_of(one, self._programme.steps) if one.steps else "" for one in packed]
         self._seen: list[tuple[int, int]] = [(0, -1)] * len(self._watched)
         self._mixer: Mixer | None = None
+        self._mixed: set[int] = set()  # what the mixer made last
         self.made: list[Tensor] = [torch.empty(0)] * len(packed)
         self.refresh()
 
@@ -158,9 +159,12 @@ class Packer:
         changed = {name: mark[1] for name, mark, seen in pairs if mark != seen}
         mixer = self._mixer
         mixed = mixer.mix(changed, self.made) if mixer is not None else set()
-        for k in mixed:
-            self._pool.drop(self._recipes[k])
+        if fresh := mixed - self._mixed:
+            self._mixed |= fresh
+            for k in fresh:
+                self._pool.drop(self._recipes[k])
         left = {k for name in changed for k in self._of[name]} - mixed
+        self._mixed -= left
         if left:
             self._make(left, dict(zip(self._names, now, strict=True)))
         self._seen = now
