@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.generators import Generator, build
-from models.resident import Resident
+from models.resident import Resident, twin
 
 SMALL: dict[str, Any] = {
     "z_dim": 8, "w_dim": 8, "img_resolution": 16, "channel_base": 64, "channel_max": 8, "mapping_layers": 1,
@@ -254,3 +254,18 @@ def test_only_what_a_stage_writes_is_in_memory_twice() -> None:
     assert live.data_ptr() == lies[A]
     assert equal(resident, weights)
     assert torch.equal(resident.home_block, before), "nobody writes home"
+
+
+def test_a_twin_takes_no_memory_and_stays_at_home() -> None:
+    g, weights = filled()
+    other = twin(g)
+    resident, stage = Resident(g), Adds()
+    z = torch.randn(2, 8)
+    before = other.map(z)
+    stage.now = dict.fromkeys(resident.names, 1.0)
+    resident.update([stage])
+    for name, t in other.state_dict().items():
+        assert t.data_ptr() == resident.home(name).data_ptr()
+        assert torch.equal(t, weights[name])
+    assert torch.equal(other.map(z), before)
+    assert not torch.equal(g.map(z), before)
