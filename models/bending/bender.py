@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -72,9 +73,8 @@ class Bender:
         )
         memories = sum("memory" in part.transform.extras for part in parts) if steady else 0
         # Not pinned: so few numbers are taken up by the call that sends them, and the next frame may write at once.
-        self.host = torch.zeros(1 + len(self.knobs) + memories)
-        numpys: Any = self.host.numpy()
-        self._host = memoryview(numpys)
+        numbers_here: Any = np.zeros(1 + len(self.knobs) + memories, np.float32)
+        self.host, self._host = torch.from_numpy(numbers_here), memoryview(numbers_here)
         if numbers is None:
             numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
         if numbers.shape != self.host.shape:
@@ -229,6 +229,7 @@ class _Run:
     def __init__(self, part: _Part, start: int, numbers: Tensor, clusters: Clusters | None, steady: bool) -> None:
         self.part, self._clusters, self._steady = part, clusters, steady
         self._members: Members | None = None  # steady only
+        self._some = True  # steady only: whether any channel is chosen
         self.on = False
         self.memory: Tensor | None = None
         self.kept: Tensor | None = None  # steady only: 0-d, 1 where the memory holds
@@ -266,6 +267,7 @@ class _Run:
             if self._members is not None and self._pick != before:
                 for there, new in zip(self._members, self._chosen_members(len(self._members.marks)), strict=True):
                     there.copy_(new, non_blocking=True)
+            self.on = self.on and self._some
         elif not self.on:
             self.memory = None
         elif (choose := self.part.transform.choose) is not None:
@@ -300,6 +302,7 @@ class _Run:
             made = self._bend(x)
             return made if self._full else torch.lerp(x, made, self._amount.to(x.dtype))
         if not len(channels):
+            self.memory = None
             return x
         if self.remembers or (4 * len(channels) >= x.shape[1] and not self.part.transform.together):
             # Bending all and mixing by a weight for each channel is quicker than taking half of them out; and a memory
@@ -324,6 +327,7 @@ class _Run:
     def _chosen_members(self, count: int) -> Members:
         """The channels that are chosen of `count`, on the host."""
         chosen = self._indices(self.part.slot.features.kind, count)
+        self._some = len(chosen) > 0
         marks = torch.zeros(count).index_fill_(0, chosen, 1)
         return Members(marks, marks.argsort(descending=True, stable=True), torch.tensor(max(1, len(chosen))))
 

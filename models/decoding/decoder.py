@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,8 +57,8 @@ class Decoder:
         self.muted: tuple[str, ...] = ()
         self._bendable, self._steady = bendable(generator), steady
         device = generator.w_avg.device
-        self.host = torch.zeros(3)  # not pinned: see `Bender`
-        self._host = self.host.numpy()
+        self._host = np.zeros(3, np.float32)
+        self.host = torch.from_numpy(self._host)  # not pinned: see `Bender`
         if numbers is None:
             numbers = self.host if device.type == "cpu" else torch.zeros_like(self.host, device=device)
         if numbers.shape != self.host.shape:

@@ -141,4 +141,3 @@ def wanted(all_of_it: Topology) -> list[Topology]:
     """What is to be captured where this may be asked for, the most useful first."""
     alone, bent = Topology(), replace(all_of_it, layer="", statistics=None)
     return [alone, *([bent] if bent.slots else []), *([all_of_it] if all_of_it.layer else [])]
-

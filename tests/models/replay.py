@@ -6,8 +6,8 @@ Python number, a branch, a shape. And capturing fails here (`Forbidden`) where i
 succeed there: a number read back, a choice of unknown size, a tensor made of Python numbers or brought from outside,
 a tensor that is kept beyond the capture, randomness.
 
-On a processor all tensors look alike, so `card` makes the other half of the proof: a network of tensors without
-numbers that say they are on a card. There a tensor of the processor among an operator's arguments is an error.
+On a processor all tensors look alike, so `elsewhere` makes the other half of the proof, with a network of tensors
+without numbers that say they are not on it: there a tensor of the processor among an operator's arguments is an error.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ class Emulator:
         known = {place: t for place, t in used[-1].items() if all(place in seen for seen in used[1:])}
         with _Recorder(known) as recorder:
             image = work()
-        gc.collect()
+        if any(reference() is not None and reference() is not image for reference, _ in recorder.given):
+            gc.collect()
         for reference, func in recorder.given:
             if (left := reference()) is not None and left is not image:
                 raise Forbidden(f"what {func} made while capturing, {list(left.shape)}, is kept beyond it")
@@ -198,7 +199,7 @@ def replay(ops: list[Op]) -> None:
                 place.copy_(t)
 
 
-class _OnCard(TorchDispatchMode):
+class _Elsewhere(TorchDispatchMode):
     """Tensors of the processor have no business in a graph."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -206,18 +207,18 @@ class _OnCard(TorchDispatchMode):
         refuse(func, args, kwargs)
         made = func(*args, **kwargs)
         for t in (*_tensors(args, kwargs), *_tensors(made)):
-            if t.device.type != "cuda" and t.numel():
+            if t.device.type == "cpu" and t.numel():
                 raise Forbidden(f"{func} has a tensor {list(t.shape)} of the processor")
         return made
 
 
-def card(work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
-    """`Capture` for networks of `torch._subclasses.FakeTensorMode` on "cuda": shapes and devices alone are worked
-    out.
+def elsewhere(work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+    """`Capture` for networks on torch's device "meta", where only shapes are worked out: Forbidden where a tensor of
+    the processor is among an operator's arguments.
     """
     for _ in range(WARM_UP):
         work()
-    with _OnCard():
+    with _Elsewhere():
         return work(), lambda: None
 
 
@@ -232,11 +233,13 @@ def without_machine_code() -> Iterator[None]:
     def filtered(x: Tensor, up: Tensor, down: Tensor, rates: Resampling, *numbers: Any) -> Tensor:
         return composed(x, up, down, [rates.up, rates.down, *rates.padding], *numbers)
 
-    before = KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem, stylegan3.filtered_lrelu
+    layer = stylegan3.Layer
+    before = KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem
+    nonlinearity, still = stylegan3.filtered_lrelu, layer._still
     KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem = None, "off", None, None, "off"
-    stylegan3.filtered_lrelu = filtered
+    stylegan3.filtered_lrelu, layer._still = filtered, layer._weigh  # type: ignore[method-assign]
     try:
         yield
     finally:
-        KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem = before[:5]
-        stylegan3.filtered_lrelu = before[5]
+        KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem = before
+        stylegan3.filtered_lrelu, layer._still = nonlinearity, still  # type: ignore[method-assign]

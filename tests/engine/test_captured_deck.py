@@ -1,4 +1,4 @@
-"""A deck on a card, with the emulator in place of CUDA: no captures however hands move, and the eager deck's pictures."""
+"""A deck on a card, the emulator in place of CUDA: hands capture nothing, and it shows the eager deck's pictures."""
 
 from __future__ import annotations
 
