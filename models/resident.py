@@ -217,7 +217,8 @@ class Resident:
     def _leave(self, names: Iterable[str]) -> None:
         """Before they are written: these play from `block` from now on, where there may be anything yet.
 
-        The first time that all of a network goes there, its pages come into being: a hundredth of a second for 120 MB.
+        The first time that all of a network goes there its pages come into being: 18 ms for 130 MB. They stay, so that
+        a hand that comes and goes does not pay for them again.
         """
         if len(self._away) == len(self._places):
             return
