@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMS = ("eager float32", "compiled float32", "compiled bfloat16")
 LOADS = 200
-SMALL = {"img_resolution": 32, "channel_base": 8192, "channel_max": 128}
+SMALL = {"z_dim": 8, "w_dim": 8, "mapping_layers": 2, "img_resolution": 32, "channel_base": 8192, "channel_max": 128}
 EARLY = 20  # loads after which it must not grow any more
 STATUS = Path("/proc/self/status")
 
