@@ -9,7 +9,9 @@ noise, bias, leaky ReLU, gain and clamp happen (`operations`); all affine layers
 Numbers and weights that move are read on the device, so a captured graph follows them.
 
 The kernels play one picture without gradient on a card where Triton can be imported and where each of them has made
-torch's numbers once (`check`). In every other case, and for good after anything went wrong, torch's way plays.
+torch's numbers once (`check`). In every other case, and for good after anything went wrong, torch's way plays. A show
+never waits for a compiler: what plays on the card's default stream is played by torch until a thread has built what it
+needs. On another stream, where graphs are warmed up, kernels are built on the way.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from models.generators.fused.launch import Unplayable
+from models.generators import identity
+from models.generators.fused.launch import Unbuilt, Unplayable, patience
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +37,7 @@ KINDS = {"cuda"}  # kinds of devices that have kernels; tests add "cpu", where T
 
 _verdicts: dict[torch.device, bool] = {}
 _lock = threading.Lock()
+_building = threading.Lock()
 
 
 def ready(device: torch.device | str) -> bool:
@@ -59,13 +63,20 @@ def play(
         return None
     from models.generators.fused.picture import picture
 
-    try:
-        # torch's operators find their tensors' device by themselves, a launch does not
-        with torch.cuda.device_of(w):  # type: ignore[no-untyped-call]
-            return picture(network, w, noise_mode, tap, strength, rng)
-    except Unplayable as error:  # layers before this one have been tapped; they are tapped once more
-        _give_up(w.device, str(error))
-        return None
+    waits = _waits(w.device)
+    if w.device in _verdicts or (waits and ready(w.device)):
+        try:
+            # torch's operators find their tensors' device by themselves, a launch does not
+            with torch.cuda.device_of(w), patience(waits):  # type: ignore[no-untyped-call]
+                return picture(network, network.compute_dtype, w, noise_mode, tap, strength, rng)
+        except Unplayable as error:  # layers before this one have been tapped; they are tapped once more
+            _give_up(w.device, str(error))
+            return None
+        except Unbuilt:
+            pass
+    if not waits and not _captures(w.device):
+        _build_beside(network, w, noise_mode, tap, strength)
+    return None
 
 
 def _may_play(network: StyleGAN2, w: Tensor, strength: Scalar) -> bool:
@@ -77,10 +88,44 @@ def _may_play(network: StyleGAN2, w: Tensor, strength: Scalar) -> bool:
         return False
     if isinstance(strength, torch.Tensor) and (strength.device != w.device or strength.ndim):
         return False
-    verdict = _verdicts.get(w.device)
-    if verdict is None and w.is_cuda and torch.cuda.is_current_stream_capturing():
-        return False
-    return ready(w.device) if verdict is None else verdict
+    return _verdicts.get(w.device, True)
+
+
+def _captures(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _waits(device: torch.device) -> bool:
+    """Whether this thread may wait for a compiler now: not in a show, and not while a graph is captured."""
+    if device.type != "cuda":
+        return True
+    return torch.cuda.current_stream(device) != torch.cuda.default_stream(device) and not _captures(device)
+
+
+def _build_beside(network: StyleGAN2, w: Tensor, noise_mode: str, tap: Tap, strength: Scalar) -> None:
+    """Start a thread that plays such a picture once, for the kernels that it needs; one thread at a time."""
+    if not _building.acquire(blocking=False):
+        return
+    from models.generators.fused.picture import picture
+
+    dtype, device = network.compute_dtype, w.device
+    noise_mode = "const" if noise_mode == "random" else noise_mode  # the show's dice are not thrown here
+
+    def untouched(layer: str, x: Tensor) -> Tensor:  # noqa: ARG001  the face of a tap
+        return x
+
+    def build() -> None:
+        try:
+            with torch.no_grad(), torch.cuda.device_of(w):  # type: ignore[no-untyped-call]
+                if ready(device):
+                    same = identity if tap is identity else untouched
+                    picture(network, dtype, w, noise_mode, same, strength, None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it would come again at the next frame
+            _give_up(device, str(error))
+        finally:
+            _building.release()
+
+    threading.Thread(target=build, name="fused", daemon=True).start()
 
 
 def _checked(device: torch.device) -> bool:

@@ -68,10 +68,10 @@ def fold(
 
 
 @triton.jit
-def _amplitude(strength, performer, scale, moves: tl.constexpr):
-    """The layer's own noise strength times the performer's, which is a tensor (`moves`) or the number `scale`."""
+def _amplitude(strength, performer, scale, moves):
+    """The layer's own noise strength times the performer's: a tensor, if it `moves` (above 0), times a number."""
     amount = tl.load(strength).to(tl.float32) * scale
-    return amount * tl.load(performer).to(tl.float32) if moves else amount
+    return amount * tl.where(moves > 0, tl.load(performer).to(tl.float32), 1.0)
 
 
 @triton.jit
@@ -83,8 +83,8 @@ def _activated(v, gain, clamp, clamps: tl.constexpr):
 
 @triton.jit(do_not_specialize_on_alignment=SCALARS)
 def finish(
-    y, bias, noise, strength, performer, scale, gain, clamp, pixels,
-    channels: tl.constexpr, noisy: tl.constexpr, moves: tl.constexpr, clamps: tl.constexpr,
+    y, bias, noise, strength, performer, scale, moves, gain, clamp, pixels,
+    channels: tl.constexpr, noisy: tl.constexpr, clamps: tl.constexpr,
     rows: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     """y [pixels, channels] in place: plus noise[pixel] times its strengths, plus bias, then `_activated`."""
@@ -114,8 +114,8 @@ def _across(y, row, x, c, height, width, channels: tl.constexpr):
 
 @triton.jit(do_not_specialize_on_alignment=SCALARS)
 def blur_finish(
-    y, out, bias, noise, strength, performer, scale, gain, clamp, height, width,
-    channels: tl.constexpr, noisy: tl.constexpr, moves: tl.constexpr, clamps: tl.constexpr,
+    y, out, bias, noise, strength, performer, scale, moves, gain, clamp, height, width,
+    channels: tl.constexpr, noisy: tl.constexpr, clamps: tl.constexpr,
     lines: tl.constexpr, rows: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
     """y [height + 1, width + 1, channels] -> out [height, width, channels]: the 4x4 blur, then as `finish`.

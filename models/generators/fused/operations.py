@@ -72,7 +72,7 @@ def finish(y: Tensor, bias: Tensor, noise: Noise | None, after: Nonlinearity) ->
     launch(
         "finish", (ceil(pixels, rows), ceil(channels, columns)),
         y, bias, *_noise(noise, bias, y), after.gain, after.clamp or 0.0, pixels,
-        channels=channels, noisy=noise is not None, moves=_moves(noise), clamps=after.clamp is not None,
+        channels=channels, noisy=noise is not None, clamps=after.clamp is not None,
         rows=rows, columns=columns,
     )  # fmt: skip
     return y
@@ -90,7 +90,7 @@ def blur_finish(y: Tensor, bias: Tensor, noise: Noise | None, after: Nonlinearit
     launch(
         "blur_finish", (ceil(height, lines), ceil(width, rows), ceil(channels, columns)),
         y, made, bias, *_noise(noise, bias, made), after.gain, after.clamp or 0.0, height, width,
-        channels=channels, noisy=noise is not None, moves=_moves(noise), clamps=after.clamp is not None,
+        channels=channels, noisy=noise is not None, clamps=after.clamp is not None,
         lines=lines, rows=rows, columns=columns,
     )  # fmt: skip
     return made
@@ -155,20 +155,18 @@ def _half(small: Tensor, large: Tensor) -> Tensor:
     return small
 
 
-def _noise(noise: Noise | None, filler: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, float]:
-    """Pattern, strength, the performer's as a tensor and as a number. `filler` stands where nothing is read."""
+def _noise(noise: Noise | None, filler: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, float, float]:
+    """Pattern, strength, the performer's as a tensor and as a number, and whether it is a tensor (1.0); a number, so
+    that it chooses no other kernel. `filler` stands where nothing is read.
+    """
     if noise is None:
-        return filler, filler, filler, 1.0
+        return filler, filler, filler, 1.0, 0.0
     if noise.pattern.shape != y.shape[2:]:
         raise Unplayable(f"noise {list(noise.pattern.shape)} is not of the size of a map {list(y.shape)}")
     pattern = noise.pattern.contiguous()
     if isinstance(noise.performer, Tensor):
-        return pattern, noise.strength, noise.performer, 1.0
-    return pattern, noise.strength, noise.strength, float(noise.performer)
-
-
-def _moves(noise: Noise | None) -> bool:
-    return noise is not None and isinstance(noise.performer, Tensor)
+        return pattern, noise.strength, noise.performer, 1.0, 1.0
+    return pattern, noise.strength, noise.strength, float(noise.performer), 0.0
 
 
 def _fitting(most: int, count: int) -> int:

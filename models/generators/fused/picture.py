@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 
 def picture(
-    network: StyleGAN2, w: Tensor, noise_mode: str, tap: Tap, strength: Scalar, rng: torch.Generator | None
+    network: StyleGAN2,
+    dtype: torch.dtype,
+    w: Tensor,
+    noise_mode: str,
+    tap: Tap,
+    strength: Scalar,
+    rng: torch.Generator | None,
 ) -> Tensor:
-    """As `StyleGAN2.synthesize` for one w [1, num_ws, w_dim]. Raises launch.Unplayable."""
+    """As `StyleGAN2.synthesize` for one w [1, num_ws, w_dim]. Raises launch.Unplayable, launch.Unbuilt."""
     blocks: dict[str, Block] = dict(network.synthesis.items())  # type: ignore[arg-type]
     styles = iter(network.styles.of(*_affine(blocks), w, _is_capturing(w)))
 
@@ -33,7 +39,7 @@ def picture(
     image: Tensor | None = None
     for k, (name, block) in enumerate(blocks.items()):
         if k == 0:
-            x = block.const[None].to(network.compute_dtype).contiguous(memory_format=torch.channels_last)
+            x = block.const[None].to(dtype).contiguous(memory_format=torch.channels_last)
         around = None if block.skip is None else _narrowed(block.skip, x)
         if k > 0:
             x = styled(f"{name}.conv0", block.conv0, x)
