@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from models.forms.cuda import Capture
     from models.generators import Generator
 
+BENDS = ("rotate", "contrast", "wave", "erode")  # four at once on a card, from the first layers to the last
+AWAY = {"angle": 20.0, "gain": 1.5, "across": 0.05, "radius": 1.5}  # their knobs, which then move
 FORMS = ("eager float32", "eager bfloat16", "compiled float32", "compiled bfloat16")
 
 
@@ -68,6 +71,8 @@ def bench_against(
     Interleaved frame by frame in one process at the same number of threads, for about `seconds` a network (at least
     five frames). Rows: network, resolution, device, threads, form, frames, min_ms, median_ms, p99_ms, ratio (official
     median / this median), ratio_of_minima, and how far the picture is from the official one: max_error, mean_error.
+    On a card captured forms come with four moving bends, too (`to_unbent`: their median over that without), and every
+    row says what the picture asks for and the milliseconds that this takes the card at least (`models.floor`).
     ValueError if the checkout is none or its code cannot be this network.
     """
     import torch
@@ -77,13 +82,14 @@ def bench_against(
         tell(f"{name}: the official code")
         device = network.w_avg.device
         w = network.map(
-            torch.randn([1, network.z_dim], generator=torch.Generator().manual_seed(0)).to(device), _label(network)
+            torch.randn([1, network.z_dim], generator=torch.Generator().manual_seed(0)).to(device), label(network)
         )
         with _threads(threads) as used, torch.no_grad():
             plays = {"official float32": _official(checkout, network, half=False)}
             if device.type == "cuda":
                 plays["official float16"] = _official(checkout, network, half=True)
             plays |= dict(_forms(network, forms, partial(_tell_of, tell, name)))
+            plays |= dict(_bent(network, forms, partial(_tell_of, tell, name)))
             pictures = {form: play(w).float().clone() for form, play in plays.items()}
             finish = partial(torch.cuda.synchronize, device) if device.type == "cuda" else _nothing
             calls = {form: partial(_finished, play, w, finish) for form, play in plays.items()}
@@ -99,6 +105,8 @@ def bench_against(
             row |= {"ratio": round(statistics.median(first) / statistics.median(times), 2)}
             row |= {"ratio_of_minima": round(min(first) / min(times), 2)}
             row |= {"max_error": float(error.max()), "mean_error": float(error.mean())}
+            if device.type == "cuda":
+                row |= _beside(now, network, form, spans)
             rows.append(row)
     return rows
 
@@ -155,13 +163,87 @@ def _forms(
             from models.forms.cuda import CapturedForm
 
             tell(f"{name}: capturing")
-            yield name, CapturedForm(network, precision)
+            try:
+                form = CapturedForm(network, precision)
+            except Exception as error:  # noqa: BLE001 - the other rows are worth having
+                tell(f"{name}: {error}")
+                continue
+            yield name, form
         else:
             try:
                 tell(f"{name}: compiling, if it never was")
                 yield name, compile_form(network, precision)
             except Unavailable as error:
                 tell(f"{name}: {error}")
+
+
+def _bent(
+    network: Generator, names: Sequence[str], tell: Callable[[str], None]
+) -> Iterator[tuple[str, Callable[[Tensor], Tensor]]]:
+    """On a card: the captured forms with four bends."""
+    if network.w_avg.device.type != "cuda":
+        return
+    for name in names:
+        kind, _, precision = name.partition(" ")
+        if kind != "compiled":
+            continue
+        try:
+            tell(f"{name}: capturing with {', '.join(BENDS)}")
+            form = Bent(network, precision)
+        except Exception as error:  # noqa: BLE001 - the other rows are worth having
+            tell(f"{name} with bends: {error}")
+            continue
+        yield f"{name}{BENT}", form
+
+
+BENT = " + 4 bends"
+
+
+class Bent:
+    """A captured picture with four bends whose knobs have moved since the last. `capture`: see CapturedForm."""
+
+    def __init__(self, network: Generator, precision: str, capture: Capture | None = None) -> None:
+        from models.bending.bender import Bender
+        from models.bending.clusters import bendable
+        from models.bending.slots import Slot
+        from models.forms.cuda import CapturedForm
+
+        layers = bendable(network)
+        places = [layers[(2 * k + 1) * len(layers) // (2 * len(BENDS))] for k in range(len(BENDS))]
+        slots = [Slot(layer, bend) for layer, bend in zip(places, BENDS, strict=True)]
+        self._bender = Bender(slots, network, steady=True)
+        self._form = CapturedForm(network, precision, self._bender.frame(self._bender.defaults), capture)
+        self._turn = 0
+
+    def __call__(self, w: Tensor) -> Tensor:
+        self._turn += 1
+        swing = 1 + 0.2 * (self._turn % 10) / 10
+        values = [
+            AWAY[name] * swing if (name := knob.name.partition(".")[2]) in AWAY else knob.default
+            for knob in self._bender.knobs
+        ]
+        self._bender.frame(values)
+        return self._form(w)
+
+
+def _beside(
+    now: Callable[[], float], network: Generator, form: str, spans: Mapping[str, Sequence[float]]
+) -> dict[str, Any]:
+    """What stands beside a row on a card: over the same without bends, and the floor."""
+    import torch
+
+    from models.floor import least, peak, work
+
+    median = statistics.median(spans[form])
+    plain = statistics.median(spans.get(form.removesuffix(BENT), spans[form]))
+    dtype = getattr(torch, form.removesuffix(BENT).rpartition(" ")[2])
+    asked, there = work(network, dtype), peak(now, network.w_avg.device, dtype)
+    floor = least(asked, there) * 1e3
+    return {
+        "to_unbent": round(median / plain, 3), "gflop": round(asked.flops / 1e9, 1), "mb": round(asked.bytes / 1e6),
+        "card_tflops": round(there.flops / 1e12, 1), "card_gbs": round(there.bytes / 1e9), "floor_ms": round(floor, 3),
+        "over_floor": round(median * 1e3 / floor, 2),
+    }  # fmt: skip
 
 
 def _tell_of(tell: Callable[[str], None], name: str, words: str) -> None:
@@ -178,10 +260,10 @@ def _eager(network: Generator, precision: str, w: Tensor) -> Tensor:
 
 
 def _from_z(network: Generator, z: Tensor, play: Callable[[Tensor], Tensor]) -> None:
-    play(network.map(z, _label(network)))
+    play(network.map(z, label(network)))
 
 
-def _label(network: Generator) -> Tensor | None:
+def label(network: Generator) -> Tensor | None:
     """The first class of a network with labels."""
     import torch
 

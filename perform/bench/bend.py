@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from perform.engine.clock import machine_time
@@ -11,10 +12,13 @@ from perform.engine.clock import machine_time
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.bending.bender import Bender
+    from models.bending.slots import Slot
     from models.generators import Generator
     from perform.bench.report import Row
 
 Play = Callable[["Tensor", Mapping[str, Any]], "Tensor"]
+Call = Callable[[int], object]  # the frame of this number
 
 # What a performer would set; where two numbers are said, knobs swing between them over the frames.
 SETTINGS: dict[str, dict[str, tuple[float, float]]] = {
@@ -64,51 +68,77 @@ def kind(transform: str) -> tuple[str, float]:
     return "flip or shift" if transform.startswith(("flip", "translate")) else "pointwise", 1.25
 
 
-def bench_bend(model: str, seconds: float, tell: Callable[[str], None]) -> list[Row]:
+def bench_bend(model: str, seconds: float, tell: Callable[[str], None], device: str = "cpu") -> list[Row]:
     """The frame with 1 and with 4 slots of one transform at a middle layer and at the last one, over the unbent frame.
 
     The network plays in the quickest form there is here (compiled, bfloat16 where the processor multiplies it), cut
     where a slot lies; what it is compared with is whole. All take turns in one process, an unbent frame before each
     bent one, and all knobs move in each frame; the ratio is that of the medians. The last row is four slots on half of
     the channels each, half mixed. ValueError for an unknown model or one that cannot be compiled here.
+
+    On a card every row is a captured picture of its own, and a frame ends when the card has finished it; a transform
+    that cannot be captured is left out, and `tell` is told why.
     """
     import torch
 
     import models
+    from models.bench import label
     from models.bending.clusters import bendable
     from perform.engine.render import keep_memory
 
     keep_memory()  # as a show does
-    network = models.load(model)
-    w = network.map(torch.randn([1, network.z_dim], generator=torch.Generator().manual_seed(0)))
+    network = models.load(model, device)
+    with torch.no_grad():
+        z = torch.randn([1, network.z_dim], generator=torch.Generator().manual_seed(0))
+        w = network.map(z.to(network.w_avg.device), label(network))
     layers = bendable(network)
     places = {"middle": layers[len(layers) // 2], "last": layers[-1]}
-    plain, cut = _forms(network, tuple(places.values()), tell)
-    calls: dict[str, Callable[[int], object]] = {}
-    for transform in SETTINGS:
-        for place, layer in places.items():
-            for slots in (1, 4):
-                calls[f"{transform} {place} {slots}"] = _call(cut[layer], w, _bender(network, transform, layer, slots))
-    calls["half last 4"] = _call(cut[places["last"]], w, _halves(network, places["last"]))
+    if network.w_avg.device.type == "cuda":
+        from perform.bench.bend_card import captured
+
+        plain, calls = captured(network, w, places, tell)
+    else:
+        plain, calls = _compiled(network, w, places, tell)
     tell("measuring")
     with torch.inference_mode():
-        spans = _in_turns(lambda _: plain(w, {}), calls, seconds)
-    unbent = statistics.median(plain for pairs in spans.values() for plain, _ in pairs)
+        spans = _in_turns(plain, calls, seconds)
+    unbent = statistics.median(before for pairs in spans.values() for before, _ in pairs)
     rows: list[Row] = []
     for transform in SETTINGS:
         family, limit = kind(transform)
         row: Row = {"transform": transform, "kind": family, "limit x4": limit or "-"}
         for place in places:
             for slots in (1, 4):
-                row[f"{place} x{slots}"] = _ratio(spans[f"{transform} {place} {slots}"])
+                row[f"{place} x{slots}"] = _ratio(spans.get(f"{transform} {place} {slots}", []))
         rows.append(row)
     rows.append({"transform": "rotate, half", "kind": "warp", "limit x4": 1.6, "middle x1": "-", "middle x4": "-",
-                 "last x1": "-", "last x4": _ratio(spans["half last 4"])})  # fmt: skip
-    return [{**row, "unbent ms": round(unbent * 1e3, 2), "frames": len(spans["half last 4"])} for row in rows]
+                 "last x1": "-", "last x4": _ratio(spans.get("half last 4", []))})  # fmt: skip
+    frames = max(map(len, spans.values()), default=0)
+    return [{**row, "unbent ms": round(unbent * 1e3, 2), "frames": frames} for row in rows]
 
 
-def _ratio(pairs: list[tuple[float, float]]) -> float:
+def _compiled(
+    network: Generator, w: Tensor, places: Mapping[str, str], tell: Callable[[str], None]
+) -> tuple[Call, dict[str, Call]]:
+    """The unbent frame and the bent ones, on a processor."""
+    from models.bending.bender import Bender
+
+    plain, cut = _forms(network, tuple(places.values()), tell)
+    calls: dict[str, Call] = {}
+    for name, transform, layer, slots in cases(places):
+        bender = Bender(slots, network)
+        calls[name] = call(partial(_bent, cut[layer], bender), w, bender, transform)
+    return lambda _: plain(w, {}), calls
+
+
+def _bent(form: Play, bender: Bender, w: Tensor, values: list[float]) -> Tensor:
+    return form(w, bender.frame(values))
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float | str:
     """The median bent frame over the median of the unbent frames right before."""
+    if not pairs:
+        return "-"
     plain, bent = zip(*pairs, strict=True)
     return round(float(statistics.median(bent) / statistics.median(plain)), 2)
 
@@ -119,30 +149,27 @@ def swing(transform: str, frame: int) -> dict[str, float]:
     return {name: low + share * (high - low) for name, (low, high) in SETTINGS[transform].items()}
 
 
-def _bender(network: Generator, transform: str, layer: str, slots: int) -> Any:
-    from models.bending.bender import Bender
-    from models.bending.slots import Slot
-
-    return Bender([Slot(layer, transform)] * slots, network), transform
-
-
-def _halves(network: Generator, layer: str) -> Any:
-    from models.bending.bender import Bender
+def cases(places: Mapping[str, str]) -> Iterator[tuple[str, str, str, list[Slot]]]:
+    """What is measured: a name, the transform, its layer and the slots."""
     from models.bending.slots import Features, Slot
 
-    slots = [Slot(layer, "rotate", Features("random", seed, 0.5), amount=0.5) for seed in range(4)]
-    return Bender(slots, network), "rotate"
+    for transform in SETTINGS:
+        for place, layer in places.items():
+            for count in (1, 4):
+                yield f"{transform} {place} {count}", transform, layer, [Slot(layer, transform)] * count
+    last = places["last"]
+    halves = [Slot(last, "rotate", Features("random", seed, 0.5), amount=0.5) for seed in range(4)]
+    yield "half last 4", "rotate", last, halves
 
 
-def _call(form: Play, w: Tensor, made: Any) -> Callable[[int], object]:
+def call(play: Callable[[Tensor, list[float]], object], w: Tensor, bender: Bender, transform: str) -> Call:
     """One frame with the knobs where hands have moved them: they are read, the picture is made."""
-    bender, transform = made
     names = [knob.name.partition(".")[2] for knob in bender.knobs]
     hands = [
         [moved.get(name, value) for name, value in zip(names, bender.defaults, strict=True)]
         for moved in (swing(transform, frame) for frame in range(SWING))
     ]
-    return lambda frame: form(w, bender.frame(hands[frame % SWING]))
+    return lambda frame: play(w, hands[frame % SWING])
 
 
 def _forms(network: Generator, layers: tuple[str, ...], tell: Callable[[str], None]) -> tuple[Play, dict[str, Play]]:

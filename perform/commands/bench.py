@@ -80,7 +80,7 @@ def _bend(parsed: argparse.Namespace) -> Rows:
     from perform.bench.bend import bench_bend
 
     with _refusals():
-        return bench_bend(_model(parsed), parsed.seconds, _tell)
+        return bench_bend(_model(parsed), parsed.seconds, _tell, parsed.device or "cpu")
 
 
 def _engine(_: argparse.Namespace) -> Rows:

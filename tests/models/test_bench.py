@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.bench import bench_against, bench_generator, random_networks, summary, take_turns
+from models.bench import Bent, bench_against, bench_generator, random_networks, summary, take_turns
+from models.floor import Peak, Work, least, work
 from models.generators import build
 from models.official import official
+from tests.models.replay import Emulator, without_machine_code
 
 
 def test_calls_take_turns_and_the_warm_up_does_not_count() -> None:
@@ -121,3 +123,25 @@ def test_what_the_official_code_cannot_be(checkout: Path, tmp_path: Path) -> Non
         official(checkout, build("cppn", {}))
     with pytest.raises(ValueError, match="no family 'dcgan'"):
         next(random_networks("dcgan", [(64, 8)], [16]))
+
+
+def test_what_a_picture_asks_for_is_counted() -> None:
+    ((_, small),) = random_networks("stylegan2", [(2048, 64)], [256])
+    asked = work(small, torch.float32)
+    assert 0.5e9 < asked.flops < 0.54e9, "SPEED's 0.51 GFLOP"
+    assert work(small, torch.bfloat16).flops == asked.flops
+    assert work(small, torch.bfloat16).bytes < asked.bytes
+    assert small.compute_dtype == torch.float32
+    assert all(t.device.type == "cpu" for t in small.state_dict().values())
+    assert least(Work(100, 10), Peak(50.0, 10.0)) == 2.0
+
+
+def test_the_bends_of_the_bench_are_on_and_move(one_thread: None) -> None:
+    del one_thread
+    ((_, small),) = random_networks("stylegan2", [(256, 16)], [32])
+    with torch.no_grad(), without_machine_code():
+        w = small.map(torch.zeros(1, small.z_dim))
+        form = Bent(small, "float32", Emulator())
+        first, second = form(w).clone(), form(w).clone()
+        assert not torch.equal(first, small.synthesize(w))
+        assert not torch.equal(first, second)
