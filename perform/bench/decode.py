@@ -22,8 +22,11 @@ SAMPLES = 48  # enough for choices as dear as others
 WARM_UP = 5
 
 
-def bench_decode(model: str, seconds: float, threads: int | None, tell: Callable[[str], None]) -> list[Row]:
-    """Frames of each method and frames without taps take turns in one process, batch 1, on the processor.
+def bench_decode(
+    model: str, seconds: float, threads: int | None, tell: Callable[[str], None], device: str = "cpu"
+) -> list[Row]:
+    """Frames of each method and frames without taps take turns in one process, batch 1; on a card uncaptured, and each
+    ends when the card has finished it.
 
     First the whole frame at the layer that the knob stands at by itself, in the quickest form there is here, cut there;
     then at every layer the tap alone, on maps of that layer. Rows: what (frame or tap), layer, method, median
@@ -43,38 +46,40 @@ def bench_decode(model: str, seconds: float, threads: int | None, tell: Callable
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     try:
-        network = models.load(model)
+        network = models.load(model, device)
+        finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
         tell("gathering statistics")
         decoder = Decoder(network, gather(network, SAMPLES))
         if not decoder.layers:
             raise ValueError(f"{model} has no layer that can be decoded")
-        w = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(0)))
+        w = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(0)).to(device))
         with torch.inference_mode():
             decoder.frame({"method": 1.0})
             play, manner = _cut(network, decoder.cuts, tell)
             about = {"model": model, "form": manner, "threads": torch.get_num_threads()}
             share = seconds / 2 / (len(METHODS) - 1)  # half of it for whole frames
-            rows = [{**about, **row} for row in _frames(decoder, play, w, share)]
+            rows = [{**about, **row} for row in _frames(decoder, play, w, share, finish)]
             return rows + [
-                {**about, **row} for row in _taps(decoder, _maps(network, w, play.dtype), share / len(decoder.layers))
+                {**about, **row}
+                for row in _taps(decoder, _maps(network, w, play.dtype), share / len(decoder.layers), finish)
             ]
     finally:
         torch.set_num_threads(before)
 
 
-def _frames(decoder: Decoder, play: _Play, w: Tensor, seconds: float) -> Iterator[Row]:
+def _frames(decoder: Decoder, play: _Play, w: Tensor, seconds: float, finish: Callable[[], object]) -> Iterator[Row]:
     """Whole frames at the layer of the default, a row a method."""
     for method, taps, chosen in _methods(decoder, {}):
-        spans = _turns(partial(play, w, taps), partial(play, w, {}), seconds)
+        spans = _turns(partial(play, w, taps), partial(play, w, {}), seconds, finish)
         yield {"what": "frame", "layer": next(iter(taps)), "method": method, **_summary(*spans, chosen)}
 
 
-def _taps(decoder: Decoder, maps: Mapping[str, Tensor], seconds: float) -> Iterator[Row]:
+def _taps(decoder: Decoder, maps: Mapping[str, Tensor], seconds: float, finish: Callable[[], object]) -> Iterator[Row]:
     """The tap alone, a row for each layer and method."""
     for place in range(len(decoder.layers)):
         for method, taps, chosen in _methods(decoder, {"layer": place / max(1, len(decoder.layers) - 1)}):
             ((layer, tap),) = taps.items()
-            spans = _turns(partial(tap, maps[layer]), _nothing, seconds)
+            spans = _turns(partial(tap, maps[layer]), _nothing, seconds, finish)
             yield {"what": "tap", "layer": layer, "method": method, **_summary(*spans, chosen)}
 
 
@@ -129,7 +134,9 @@ def _maps(network: Generator, w: Tensor, dtype: Any) -> dict[str, Tensor]:
     return found
 
 
-def _turns(one: Callable[[], object], other: Callable[[], object], seconds: float) -> tuple[list[float], list[float]]:
+def _turns(
+    one: Callable[[], object], other: Callable[[], object], seconds: float, finish: Callable[[], object]
+) -> tuple[list[float], list[float]]:
     """Seconds of both calls, which take turns."""
     spans: tuple[list[float], list[float]] = ([], [])
     turn = 0
@@ -137,6 +144,7 @@ def _turns(one: Callable[[], object], other: Callable[[], object], seconds: floa
         for call, times in zip((one, other), spans, strict=True):
             start = machine_time()
             call()
+            finish()
             if turn >= WARM_UP:
                 times.append(machine_time() - start)
         turn += 1
@@ -144,7 +152,7 @@ def _turns(one: Callable[[], object], other: Callable[[], object], seconds: floa
 
 
 def _nothing() -> None:
-    """What a tap's time is compared with."""
+    """What a tap's time is compared with, and what a processor needs to have finished."""
 
 
 def _summary(with_: list[float], without: list[float], chosen: float) -> dict[str, Any]:

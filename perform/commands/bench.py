@@ -121,7 +121,7 @@ def _decode(parsed: argparse.Namespace) -> Rows:
     from perform.bench.decode import bench_decode
 
     with _refusals():
-        return bench_decode(_model(parsed), parsed.seconds, parsed.threads, _tell)
+        return bench_decode(_model(parsed), parsed.seconds, parsed.threads, _tell, parsed.device or "cpu")
 
 
 def _ears(parsed: argparse.Namespace) -> Rows:

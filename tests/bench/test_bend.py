@@ -41,7 +41,7 @@ def test_a_card_is_measured_by_captured_pictures_whose_knobs_move(
     one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del one_thread
-    monkeypatch.setattr(bend, "SETTINGS", {name: SETTINGS[name] for name in ("erode", "feedback", "roll", "wave")})
+    monkeypatch.setattr(bend, "SETTINGS", {name: SETTINGS[name] for name in ("erode", "feedback", "roll", "rotate")})
     small = {"z_dim": 8, "w_dim": 8, "img_resolution": 8, "channel_base": 64, "channel_max": 8, "mapping_layers": 1}
     network = build("stylegan2", small)
     assert isinstance(network, torch.nn.Module)
