@@ -184,9 +184,7 @@ def test_everything_shipped_plays() -> None:
         assert torch.isfinite(g.synthesize(g.map(latents(g, 1)))).all()
 
 
-def test_a_network_comes_out_of_its_file_without_torchs_compiler(
-    make: Callable[[], Generator], tmp_path: Path
-) -> None:
+def test_a_network_comes_out_of_its_file_without_torchs_compiler(make: Callable[[], Generator], tmp_path: Path) -> None:
     """torch._dynamo takes seconds to import, and where Triton is installed it brings a second LLVM into the show."""
     path = tmp_path / "network.safetensors"
     io.save(path, make(), {})
