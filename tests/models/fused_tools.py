@@ -1,16 +1,21 @@
 """What the child processes of `test_fused` share. They run with TRITON_INTERPRET=1, or without a card to play on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from models.generators import build, fused
+from models.generators.fused import operations, styles
 from models.generators.stylegan2 import StyleGAN2
 
 CLOSE = 2e-5
+FLOATS = [torch.float32, torch.bfloat16]
+ULP = {torch.float32: 2e-6, torch.bfloat16: 2**-7}  # of the largest number: what the last rounding may do
 PROCESSOR = torch.device("cpu")
 SMALL: dict[str, Any] = {
     "z_dim": 8, "w_dim": 12, "img_resolution": 16, "channel_base": 128, "channel_max": 16, "mapping_layers": 1,
@@ -51,13 +56,26 @@ def by_torch() -> Iterator[None]:
     fused.KINDS.update(kinds)
 
 
-def rounded(data: np.ndarray, given: Any, wanted: Any, mode: Any) -> np.ndarray:
+def rounded(cut: Callable[..., Any], data: np.ndarray, given: Any, wanted: Any, mode: Any) -> np.ndarray:
     """Triton's interpreter cuts float32 to bfloat16, where a card rounds to the nearest: this does as a card."""
     if (str(given), str(wanted)) != ("fp32", "bf16"):
-        return plain(data, given, wanted, mode)  # type: ignore[no-any-return]
+        return cut(data, given, wanted, mode)  # type: ignore[no-any-return]
     narrow = torch.from_numpy(np.ascontiguousarray(data)).to(torch.bfloat16)
     return narrow.view(torch.int16).numpy().view(np.uint16).reshape(data.shape)
 
 
-def plain(*given: Any) -> Any:
-    raise NotImplementedError(given)
+@pytest.fixture(autouse=True)
+def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kernels play on the processor, in large tiles, because a program takes the interpreter as long as its tile."""
+    from triton.runtime import interpreter
+
+    cut = interpreter._convert_float
+    monkeypatch.setattr(interpreter, "_convert_float", partial(rounded, cut))
+    monkeypatch.setattr(operations, "TILE", 1 << 15)
+    monkeypatch.setattr(operations, "PROGRAMS", 1)
+    monkeypatch.setattr(styles, "ROWS", 64)
+    monkeypatch.setattr(fused, "KINDS", {"cpu"})
+    monkeypatch.setattr(fused, "_verdicts", {PROCESSOR: True})
+    with torch.no_grad():
+        yield
+        assert all(fused._verdicts.values()) or "expected" in fused._verdicts, "the kernels gave up"

@@ -18,10 +18,21 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.timeout(400)  # half a minute, where nothing else runs
-@pytest.mark.parametrize(("file", "interpreted"), [("fused_interpreted.py", "1"), ("fused_built.py", "0")])
-def test_kernels(file: str, interpreted: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("files", "interpreted"), [(["fused_formulas.py", "fused_interpreted.py"], "1"), (["fused_built.py"], "0")]
+)
+def test_kernels(files: list[str], interpreted: str, tmp_path: Path) -> None:
     told = {**os.environ, "TRITON_INTERPRET": interpreted, "TRITON_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(HERE / file)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        *(str(HERE / file) for file in files),
+    ]
     done = subprocess.run(
         command, cwd=HERE.parent.parent, env=told, timeout=380, capture_output=True, text=True, check=False
     )
