@@ -5,6 +5,7 @@ computes only the samples that are kept (a convolution of stride d); a filter on
 turn. Nothing is ever stuffed with zeros. On a processor the same is done in one pass by `native`, once that is ready.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,13 +53,15 @@ def composed(
 ) -> Tensor:
     """The same out of torch's operators; `rates` are up, down, x0, x1, y0, y1."""
     up, down, x0, x1, y0, y1 = rates
-    line = up_filter * up  # the gain of one axis
+    # The gain of one axis, and half of the activation's, which saves a pass over the raised map: leaky ReLU is
+    # homogeneous.
+    line = up_filter * (up * math.sqrt(gain))
     # Four roundings on the way would be the largest error of a bfloat16 network; float16 keeps enough digits, but a
     # processor takes ten times as long over it.
     y = x.float() if x.dtype == torch.bfloat16 or x.device.type == "cpu" else x
     y = _rise(y, line, up, (x0, x1), dim=3)
     y = _rise(y, line, up, (y0, y1), dim=2)
-    y = F.leaky_relu(y, slope) * gain
+    y = F.leaky_relu(y, slope)
     if clamp is not None:
         y = y.clamp(-clamp, clamp)
     if down_filter.ndim == 2:
