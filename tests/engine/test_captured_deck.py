@@ -191,3 +191,16 @@ def test_only_so_many_captured_pictures_are_kept() -> None:
         assert alike(pair.pictures())
     assert len(pair.fast._captures._made) <= 6  # type: ignore[union-attr]
     assert pair.emulator.captures == 13
+
+
+def test_a_network_that_moves_in_its_plane_is_captured_with_its_pose() -> None:
+    pair = Pair(architecture="stylegan3")
+    rng = np.random.default_rng(1)
+    for frame in range(6):
+        for name in pair.names():
+            if name.startswith("pose."):
+                knob = pair.parameters.knob(name)
+                pair.parameters.set(name, float(rng.uniform(knob.low, knob.high)))
+        assert alike(pair.pictures(frame * 0.3))
+        assert pair.fast.manner == "captured float32"
+    assert pair.emulator.captures == 1

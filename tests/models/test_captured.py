@@ -26,6 +26,7 @@ from models.forms.cuda import CapturedForm
 from models.forms.moving import Moving
 from models.generators import Generator, build
 from tests.models.bending.bending_tools import SMALL, maps, small
+from tests.models.bending.count_kernels import table
 from tests.models.replay import Emulator, Forbidden, elsewhere, without_machine_code
 
 LAYER = "b8.conv0"
@@ -231,3 +232,12 @@ def test_nothing_of_the_processor_is_in_what_is_captured(architecture: str, dtyp
     frozen = torch.tensor(2.0)  # which a card would take as it is now
     with pytest.raises(Forbidden, match="of the processor"):
         elsewhere(lambda: torch.ones(3, device="meta") * frozen)
+
+
+def test_no_bend_asks_too_much_of_a_card() -> None:
+    """A launch is some microseconds, and four bends may cost a tenth of a frame of some milliseconds."""
+    rows = table(16, 64, 64)
+    assert len(rows) == len(transforms())
+    for name, operators, _, times in rows:
+        assert operators <= (70 if name in ("erode", "dilate") else 62), name
+        assert times <= (200 if name in ("erode", "dilate") else 80), name
