@@ -66,6 +66,7 @@ class OnCard:
                 except BaseException:
                     with contextlib.suppress(RuntimeError):  # it says again that the capture is void
                         graph.capture_end()
+                    self._stream = self._pool = None  # whatever state they are in, the next capture has its own
                     raise
                 graph.capture_end()
         return image, graph.replay
