@@ -13,12 +13,13 @@ of a frame of 8 for the shipped network). The block that the network came in is 
 that nothing is done to plays from there, and one that a stage writes moves to its place in a second block, which takes
 memory only where it was written. So weights that rest are in memory once.
 
-On a card they stay where they are, and home is a copy: captured graphs know their addresses, and torch's fused loops
-over lists of tensors are as good.
+On a card they stay where they are, for captured graphs know their addresses, and torch's fused loops over lists of
+tensors are as good; what a tensor was is copied before a stage first writes it, or when somebody asks to keep it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from itertools import zip_longest
@@ -90,10 +91,13 @@ class Resident:
         self._away: set[str] = set()  # what has moved to `block`
         self.block: Tensor | None = None
         self.home_block: Tensor | None = None
+        self._home: dict[str, Tensor] = {}
         with torch.inference_mode(False), torch.no_grad():  # what is made here is written for hours, and watched
             if self._live and all(t.device.type == "cpu" for t in self._live.values()):
                 self._lay_out()
-            self._home = {name: self._at_home(name, t) for name, t in self._live.items()}
+            if (block := self.home_block) is not None:
+                self._home |= {name: self.view(block, name) for name in self._places}
+        self._keeping = threading.Lock()
         self._asked: list[dict[str, Hashable]] = []
         self._stale: Mapping[str, None] = {}  # to be written whatever is asked: an exception came between
 
@@ -103,8 +107,16 @@ class Resident:
         return tuple(self._live)
 
     def home(self, name: str) -> Tensor:
-        """The tensor as it was when the network came: not to be written. KeyError for a name that there is not."""
-        return self._home[name]
+        """The tensor as it was when the network came: not to be written. KeyError for a name that there is not. Any
+        thread.
+        """
+        if (kept := self._home.get(name)) is not None:
+            return kept
+        # Once for each tensor of a card: who comes second must see what the first one kept, not what is written since.
+        with self._keeping, torch.inference_mode(False), torch.no_grad():
+            if name not in self._home:
+                self._home[name] = self._live[name].detach().clone()
+            return self._home[name]
 
     def live(self, name: str) -> Tensor:
         """The tensor that plays: for stages to write, whose turn it is."""
@@ -161,7 +173,7 @@ class Resident:
             if name in done:
                 self._write(name, recipe[1:], self._live[name])
             else:
-                self._write(name, recipe, self._home[name])
+                self._write(name, recipe, self.home(name))
         self._stale = {}
         return len(changed)
 
@@ -215,11 +227,15 @@ class Resident:
             raise
 
     def _leave(self, names: Iterable[str]) -> None:
-        """Before they are written: these play from `block` from now on, where there may be anything yet.
+        """Before they are written: these play from `block` from now on, where there may be anything yet. What has no
+        place there is kept first.
 
         The first time that all of a network goes there its pages come into being: 18 ms for 130 MB. They stay, so that
         a hand that comes and goes does not pay for them again.
         """
+        for name in names:
+            if name not in self._home:
+                self.home(name)
         if len(self._away) == len(self._places):
             return
         leaving = [name for name in names if name in self._places and name not in self._away]
@@ -232,7 +248,7 @@ class Resident:
     def _go_home(self, name: str) -> None:
         """The tensor is what it was when the network came."""
         if name not in self._places:
-            self._live[name].copy_(self._home[name])
+            self._live[name].copy_(self.home(name))
         elif name in self._away:
             self._away.discard(name)
             with torch.inference_mode(False):
@@ -249,8 +265,3 @@ class Resident:
                 view = within(self.home_block, start, self._live[name])
                 view.copy_(self._live[name])
                 self._live[name].data = view
-
-    def _at_home(self, name: str, tensor: Tensor) -> Tensor:
-        if self.home_block is not None and name in self._places:
-            return self.view(self.home_block, name)
-        return tensor.detach().clone()

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from models.forms.moving import Moving, at_rest, size
-from models.generators import Generator, Scalar
+from models.generators import Generator, Scalar, identity
 
 Tap = Callable[[Tensor], Tensor]
 Capture = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], None]]]
@@ -124,7 +124,8 @@ class CapturedForm:
         call: Callable[..., Tensor] = self._generator.synthesize
         given = {"anchor": now.anchor} if self._moves else {}
         with _computing(self._generator, getattr(torch, self.dtype)):
-            return call(now.w, "const", self._tap, now.noise_strength, transform=now.transform, **given)
+            tap = self._tap if self._taps else identity  # fused kernels know that this one does nothing
+            return call(now.w, "const", tap, now.noise_strength, transform=now.transform, **given)
 
     def _tap(self, layer: str, x: Tensor) -> Tensor:
         change = self._taps.get(layer)

@@ -103,8 +103,9 @@ def build(architecture: str, config: Mapping[str, Any], tensors: Mapping[str, Te
 
 
 def _undrawn() -> AbstractContextManager[Any]:
-    """While a network is built that will get its weights at once: what would be drawn is a shape without memory (torch's
-    "meta" tensors), in whose place `plain.fill` puts weights. That saves a second copy, and a second for the largest.
+    """While a network is built that will get its weights at once: what would be drawn is a shape without memory
+    (torch's "meta" tensors), in whose place `plain.fill` puts weights. That saves a second copy, and a second for the
+    largest.
     """
     import torch
     from torch.overrides import TorchFunctionMode

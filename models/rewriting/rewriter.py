@@ -61,7 +61,7 @@ class Rewriter:
         own = {name for site in self.sites for name in site.tensors}
         self._around = tuple(name for name in resident.names if name not in own)
         self._home = resident.home
-        self._spread = {site.weight: resident.home(site.weight).std() for site in self.sites}
+        self._spread = {site.weight: resident.live(site.weight).std() for site in self.sites}
         self._draws = Draws()
         self._donor: Mapping[str, Tensor] | None = None
         self._made: dict[Glitch, tuple[int, list[Change], str]] = {}  # by the glitch at strength 0

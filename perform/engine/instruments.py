@@ -172,7 +172,10 @@ class Instruments:
                     words.append(f"blend: {error}")
                     one = Relative(self._name, home)
             relatives.append(one)
-        blend = Blend(self._resident, self._generator, relatives, self._name)
+        try:
+            blend = Blend(self._resident, self._generator, relatives, self._name)
+        except Unmixable as error:  # a network without weights
+            return None, None, (*words, f"blend: {error}")
         words += [*blend.warnings, *blend.muted]
         return blend, blend.donor, tuple(words)
 

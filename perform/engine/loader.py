@@ -329,12 +329,14 @@ def made(
 
     keep_apart()  # before torch, which may import Triton, while the main thread draws with Mesa
     import models
+    from models.generators import fused
     from models.resident import twin
     from perform.engine.lore import at_hand, found_directions, known, lacks
     from perform.engine.render import Deck, leave_room, pick_device
 
     leave_room()
     generator = models.load(name, device=pick_device(device), progress=progress)
+    fused.ready(generator.w_avg.device)  # builds kernels: not when the first picture asks for them
     if whole or generator.w_avg.device.type != "cpu":  # a card does it in a blink, and writes its weights in place
         return Deck(generator, name, fast=fast, rig=rig, lore=known(generator, name)), None
     lore = at_hand(generator, name)

@@ -22,6 +22,7 @@ from perform.engine.loader import Loader, steers
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch, Route
 from perform.engine.problems import Problems
+from perform.engine.rig import Rig
 from perform.engine.render import Deck
 from perform.engine.signals import Signals
 from perform.engine.worker import InlineWorker
@@ -176,6 +177,14 @@ def test_a_model_goes_to_the_deck_that_nobody_sees(parameters: Parameters) -> No
     assert made.arrived().deck == 0, "it is still there: nothing has to be loaded"
     assert worker.renderer is not None
     assert not problems.current
+
+
+def test_a_model_without_weights_comes_where_others_would_be_mixed(parameters: Parameters) -> None:
+    made, _, problems = loader(parameters)
+    made.load("cppn", rig=Rig(relatives=("first-light",)))
+    assert made.names == ("cppn", "")
+    assert not problems.current
+    assert any("has no weights that could be mixed" in line for line in made.muted)
 
 
 def test_a_deck_on_the_wall_is_not_loaded_into(parameters: Parameters) -> None:

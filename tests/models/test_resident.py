@@ -269,3 +269,23 @@ def test_a_twin_takes_no_memory_and_stays_at_home() -> None:
         assert torch.equal(t, weights[name])
     assert torch.equal(other.map(z), before)
     assert not torch.equal(g.map(z), before)
+
+
+@pytest.mark.parametrize("wholesale", [False, True])
+def test_on_a_card_only_what_a_stage_writes_is_in_memory_twice(wholesale: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Resident, "_lay_out", lambda _: None)  # a card's weights stay where captured graphs know them
+    resident = Resident(network())
+    addresses = {name: resident.live(name).data_ptr() for name in resident.names}
+    home = copy(resident)
+    assert not resident._home
+    stage = AddsAll() if wholesale else Adds()
+    stage.now = {A: 1.0, C: 2.0}
+    resident.update([stage])
+    assert set(resident._home) == {A, C}
+    assert torch.equal(resident.live(A), home[A] + 1)
+    assert torch.equal(resident.home(A), home[A]), "kept before it was written"
+    assert torch.equal(resident.home(B), home[B])
+    stage.now = {}
+    resident.update([stage])
+    assert equal(resident, home)
+    assert {name: resident.live(name).data_ptr() for name in resident.names} == addresses
