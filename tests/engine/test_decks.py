@@ -22,8 +22,8 @@ from perform.engine.loader import Loader, steers
 from perform.engine.parameters import Parameters
 from perform.engine.patch import Patch, Route
 from perform.engine.problems import Problems
-from perform.engine.rig import Rig
 from perform.engine.render import Deck
+from perform.engine.rig import Rig
 from perform.engine.signals import Signals
 from perform.engine.worker import InlineWorker
 

@@ -272,7 +272,9 @@ def test_a_twin_takes_no_memory_and_stays_at_home() -> None:
 
 
 @pytest.mark.parametrize("wholesale", [False, True])
-def test_on_a_card_only_what_a_stage_writes_is_in_memory_twice(wholesale: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_card_only_what_a_stage_writes_is_in_memory_twice(
+    wholesale: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Resident, "_lay_out", lambda _: None)  # a card's weights stay where captured graphs know them
     resident = Resident(network())
     addresses = {name: resident.live(name).data_ptr() for name in resident.names}
