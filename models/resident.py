@@ -95,8 +95,6 @@ class Resident:
         with torch.inference_mode(False), torch.no_grad():  # what is made here is written for hours, and watched
             if self._live and all(t.device.type == "cpu" for t in self._live.values()):
                 self._lay_out()
-            if (block := self.home_block) is not None:
-                self._home |= {name: self.view(block, name) for name in self._places}
         self._keeping = threading.Lock()
         self._asked: list[dict[str, Hashable]] = []
         self._stale: Mapping[str, None] = {}  # to be written whatever is asked: an exception came between
@@ -265,3 +263,4 @@ class Resident:
                 view = within(self.home_block, start, self._live[name])
                 view.copy_(self._live[name])
                 self._live[name].data = view
+        self._home |= {name: self.view(self.home_block, name) for name in self._places}
