@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from models.cache import cache_folder
+
+T = TypeVar("T")
+
+log = logging.getLogger("models")
 
 FLAGS = ["-O3", "-std=c++17", "-shared", "-fPIC", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 # The processor's own instructions and all its cores, where the compiler knows the words; else as far as it goes.
@@ -27,6 +35,28 @@ MORE: tuple[list[str], ...] = (
     [],
 )
 COMPILE_SECONDS = 120.0  # a compiler that takes longer hangs
+
+
+class MachineCode(Generic[T]):
+    """What `load` gives of compiled functions, once it is there, as `library`; `problem` says why it is not, and the
+    log says what plays `without` it. What failed is not tried again.
+    """
+
+    def __init__(self, load: Callable[[], T], without: str) -> None:
+        self.library: T | None = None
+        self.problem = ""
+        self._load, self._without, self._lock = load, without, threading.Lock()
+
+    def prepare(self) -> bool:
+        """Compile and load: seconds, once on a machine; whether it can be used. Any thread, not on the frame path."""
+        with self._lock:
+            if self.library is None and not self.problem:
+                try:
+                    self.library = self._load()
+                except (OSError, subprocess.SubprocessError) as error:
+                    self.problem = str(error)
+                    log.info("%s: %s", self._without, error)
+        return self.library is not None
 
 
 def loaded(source: Path, asked: str) -> ctypes.CDLL:

@@ -7,9 +7,6 @@ on a card, a type it does not know) the functions give None, and the caller goes
 from __future__ import annotations
 
 import ctypes
-import logging
-import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,9 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.machine_code import loaded
-
-log = logging.getLogger(__name__)
+from models.machine_code import MachineCode, loaded
 
 SOURCES = {
     "resample": "fetch.cpp",
@@ -104,26 +99,6 @@ class Library:
     turns: Callable[[int, int, int, int, int], None]
 
 
-class Kernels:
-    """The functions, once they are there. `prepare` from any thread; what failed is not tried again."""
-
-    def __init__(self) -> None:
-        self.library: Library | None = None
-        self.problem = ""
-        self._lock = threading.Lock()
-
-    def prepare(self) -> bool:
-        """Compile and load: whether they can be used; `problem` says why not. Not on the frame path."""
-        with self._lock:
-            if self.library is None and not self.problem:
-                try:
-                    self.library = Library(**{name: _function(file, name) for name, file in SOURCES.items()})
-                except (OSError, subprocess.SubprocessError) as error:
-                    self.problem = str(error)
-                    log.info("bends play without their compiled kernels: %s", error)
-        return self.library is not None
-
-
 def _function(file: str, name: str) -> Any:
     function = getattr(loaded(Path(__file__).with_name(file), name), name)
     function.argtypes = TAKES.get(name, [ctypes.c_void_p])
@@ -131,12 +106,12 @@ def _function(file: str, name: str) -> Any:
     return function
 
 
-KERNELS = Kernels()
+def _library() -> Library:
+    return Library(**{name: _function(file, name) for name, file in SOURCES.items()})
 
 
-def prepare() -> bool:
-    """Compile and load the kernels if they never were: seconds the first time on a machine. Not on the frame path."""
-    return KERNELS.prepare()
+KERNELS = MachineCode(_library, "bends play without their compiled kernels")
+prepare = KERNELS.prepare
 
 
 def resample(

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from models.bending.clusters import bendable
-from models.decoding.native import KERNEL
+from models.decoding.native import KERNELS
 from models.decoding.noise import noise_pool
 from models.decoding.played import NOISY, REGULAR, knobs
 from models.decoding.speakers import Speakers
@@ -85,7 +85,7 @@ class Decoder:
         They must be of this network: `load_statistics` refuses a file of another.
         """
         if self.numbers.device.type == "cpu":
-            KERNEL.prepare()
+            KERNELS.prepare()
         self._speakers = {
             layer: Speakers(statistics.layers[layer], self.numbers, self._pool, self._steady)
             for layer in self._bendable

@@ -5,18 +5,14 @@ the caller goes torch's way to the same result.
 from __future__ import annotations
 
 import ctypes
-import logging
-import subprocess
-import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from models.machine_code import loaded
-
-log = logging.getLogger(__name__)
+from models.machine_code import MachineCode, loaded
 
 
 class Job(ctypes.Structure):
@@ -39,31 +35,22 @@ class Sum(ctypes.Structure):
     ]  # fmt: skip
 
 
-class Kernel:
-    """The functions, once they are there. `prepare` from any thread; what failed is not tried again."""
+@dataclass(frozen=True)
+class Library:
+    """The compiled functions; each takes the address of its job."""
 
-    def __init__(self) -> None:
-        self.call: Callable[[int], None] | None = None
-        self.add: Callable[[int], None] | None = None
-        self.problem = ""
-        self._lock = threading.Lock()
-
-    def prepare(self) -> bool:
-        """Compile and load them: seconds, once on a machine. Whether they can be used; `problem` says why not."""
-        with self._lock:
-            if self.call is None and not self.problem:
-                try:
-                    library = loaded(Path(__file__).with_name("raise.cpp"), "add_noise")
-                    for function in (library.raise_neurons, library.add_noise):
-                        function.argtypes, function.restype = [ctypes.c_void_p], None
-                    self.call, self.add = library.raise_neurons, library.add_noise
-                except (OSError, subprocess.SubprocessError) as error:
-                    self.problem = str(error)
-                    log.info("decoding plays without its compiled kernel: %s", error)
-        return self.call is not None
+    raise_neurons: Callable[[int], None]
+    add_noise: Callable[[int], None]
 
 
-KERNEL = Kernel()
+def _library() -> Library:
+    functions = loaded(Path(__file__).with_name("raise.cpp"), "add_noise")
+    for function in (functions.raise_neurons, functions.add_noise):
+        function.argtypes, function.restype = [ctypes.c_void_p], None
+    return Library(functions.raise_neurons, functions.add_noise)
+
+
+KERNELS = MachineCode(_library, "decoding plays without its compiled kernels")
 
 
 def raised(x: Tensor, job: Job, side: int) -> Tensor | None:
@@ -72,13 +59,13 @@ def raised(x: Tensor, job: Job, side: int) -> Tensor | None:
     The tensors that `job` points to are float32 on the processor and outlive the call.
     """
     able = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
-    if KERNEL.call is None or not able or not x.is_contiguous(memory_format=torch.channels_last):
+    if KERNELS.library is None or not able or not x.is_contiguous(memory_format=torch.channels_last):
         return None
     y = torch.empty_like(x)
     job.count, job.channels, job.height, job.width = x.shape
     job.down, job.across = max(1, x.shape[2] // side), max(1, x.shape[3] // side)
     job.half, job.x, job.y = x.dtype == torch.bfloat16, x.data_ptr(), y.data_ptr()
-    KERNEL.call(ctypes.addressof(job))
+    KERNELS.library.raise_neurons(ctypes.addressof(job))
     return y
 
 
@@ -92,11 +79,11 @@ def noisy(x: Tensor, noise: Tensor, job: Sum) -> Tensor | None:
     torch rounds it; None where that cannot be done here.
     """
     able = x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16) and noise.dtype == x.dtype
-    if KERNEL.add is None or not able or noise.shape[1:] != x.shape[1:]:
+    if KERNELS.library is None or not able or noise.shape[1:] != x.shape[1:]:
         return None
     if not all(t.is_contiguous(memory_format=torch.channels_last) for t in (x, noise)):
         return None
     y = torch.empty_like(x)
     job.count, job.threads, job.x, job.y = len(x), torch.get_num_threads(), x.data_ptr(), y.data_ptr()
-    KERNEL.add(ctypes.addressof(job))
+    KERNELS.library.add_noise(ctypes.addressof(job))
     return y

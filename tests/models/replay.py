@@ -225,8 +225,8 @@ def elsewhere(work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
 @contextmanager
 def without_machine_code() -> Iterator[None]:
     """Bends, decoding and filters go torch's way, as they do on a card."""
-    from models.bending.native import KERNELS
-    from models.decoding.native import KERNEL
+    from models.bending import native as bends
+    from models.decoding import native as ideas
     from models.generators import stylegan3
     from models.generators.alias_free.filtered_lrelu import Resampling, composed
 
@@ -234,12 +234,15 @@ def without_machine_code() -> Iterator[None]:
         return composed(x, up, down, [rates.up, rates.down, *rates.padding], *numbers)
 
     layer = stylegan3.Layer
-    before = KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem
+    codes = bends.KERNELS, ideas.KERNELS
+    before = [(code.library, code.problem) for code in codes]
     nonlinearity, still = stylegan3.filtered_lrelu, layer._still
-    KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem = None, "off", None, None, "off"
+    for code in codes:
+        code.library, code.problem = None, "off"
     stylegan3.filtered_lrelu, layer._still = filtered, layer._weigh  # type: ignore[method-assign]
     try:
         yield
     finally:
-        KERNELS.library, KERNELS.problem, KERNEL.call, KERNEL.add, KERNEL.problem = before
+        for code, (library, problem) in zip(codes, before, strict=True):
+            code.library, code.problem = library, problem  # type: ignore[assignment]
         stylegan3.filtered_lrelu, layer._still = nonlinearity, still  # type: ignore[method-assign]

@@ -14,6 +14,7 @@ from models import machine_code
 from models.generators.alias_free import native
 from models.generators.alias_free.filtered_lrelu import Resampling, composed, filtered_lrelu
 from models.generators.stylegan3 import StyleGAN3, build, picture_transform
+from models.machine_code import MachineCode
 
 SMALL: dict[str, Any] = {
     "z_dim": 16, "w_dim": 24, "img_resolution": 32, "channel_base": 512, "channel_max": 16,
@@ -155,7 +156,7 @@ def test_a_trace_follows_moving_numbers_and_the_kernel(g: StyleGAN3, monkeypatch
     first, second = latent(g, seed=1), latent(g, seed=2)
     moved = picture_transform(rotate=20.0, scale=0.8)
     with torch.no_grad():
-        monkeypatch.setattr(native.KERNEL, "call", None)  # traced before the kernel was ready
+        monkeypatch.setattr(native.KERNEL, "library", None)  # traced before the kernel was ready
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shapes are constants here, on purpose
             traced = torch.jit.trace(Network().eval(), (first, torch.eye(3)))
@@ -163,9 +164,9 @@ def test_a_trace_follows_moving_numbers_and_the_kernel(g: StyleGAN3, monkeypatch
         assert torch.allclose(traced(second, moved), g.synthesize(second, transform=moved), atol=1e-6)
         asked: list[int] = []
         if native.prepare():
-            real = native.KERNEL.call
+            real = native.KERNEL.library
             assert real is not None
-            monkeypatch.setattr(native.KERNEL, "call", lambda job: asked.append(job) or real(job))
+            monkeypatch.setattr(native.KERNEL, "library", lambda job: asked.append(job) or real(job))
             traced(second, moved)
             assert len(asked) == len(g.layers) - 2
 
@@ -246,8 +247,13 @@ def test_without_a_compiler_it_plays_and_says_so(
     g: StyleGAN3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    kernel = native.Kernel()
-    monkeypatch.setattr(native, "KERNEL", kernel)
+
+    def anew() -> MachineCode[native.Filters]:
+        kernel = MachineCode(native._library, "it plays without its compiled filters")
+        monkeypatch.setattr(native, "KERNEL", kernel)
+        return kernel
+
+    kernel = anew()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     assert not g.prepare()
@@ -257,6 +263,7 @@ def test_without_a_compiler_it_plays_and_says_so(
     broken.write_text("#!/bin/sh\necho 'no such flag' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PERFORM_CACHE", str(tmp_path / "cache"))
+    kernel = anew()
     assert not g.prepare()
     assert "no such flag" in kernel.problem
     with torch.no_grad():
@@ -266,7 +273,7 @@ def test_without_a_compiler_it_plays_and_says_so(
 def test_a_damaged_library_is_made_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     damaged = tmp_path / "filtered_lrelu-0.so"
     damaged.write_bytes(b"not machine code")
-    kernel = native.Kernel()
+    kernel = MachineCode(native._library, "it plays without")
     monkeypatch.setattr(machine_code, "_compiled", lambda source: damaged)
     assert not kernel.prepare()
     assert "is damaged" in kernel.problem

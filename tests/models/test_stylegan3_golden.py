@@ -70,7 +70,7 @@ def reference() -> Mapping[str, torch.Tensor]:
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways of the nonlinearity, whether or not this machine has used the first one yet."""
     if request.param == "torch":
-        monkeypatch.setattr(native.KERNEL, "call", None)
+        monkeypatch.setattr(native.KERNEL, "library", None)
     elif not native.prepare():
         pytest.skip(native.KERNEL.problem)
     return str(request.param)

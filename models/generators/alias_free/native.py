@@ -9,9 +9,7 @@ everything works as before, only slower.
 from __future__ import annotations
 
 import ctypes
-import logging
 import math
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,9 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.machine_code import loaded
-
-log = logging.getLogger(__name__)
+from models.machine_code import MachineCode, loaded
 
 SOURCE = Path(__file__).with_name("filtered_lrelu.cpp")
 NO_CLAMP = 3.0e38
@@ -45,30 +41,16 @@ class Job(ctypes.Structure):
     ]  # fmt: skip
 
 
-class Kernel:
-    """The compiled function, once there is one. `call` may be asked from any thread, `prepare` too."""
-
-    def __init__(self) -> None:
-        self.call: Callable[[int], int] | None = None
-        self.problem = "not asked for yet"
-        self._lock = threading.Lock()
-
-    def prepare(self) -> bool:
-        """Compile it if it never was and load it: seconds at first, then a millisecond. False and `problem` if not."""
-        with self._lock:
-            if self.call is None:
-                try:
-                    function = loaded(SOURCE, SOURCE.stem).filtered_lrelu
-                except (OSError, subprocess.SubprocessError) as error:
-                    self.problem = str(error)
-                    log.info("StyleGAN3 plays without its compiled filters: %s", error)
-                    return False
-                function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int
-                self.call, self.problem = function, ""
-        return True
+Filters = Callable[[int], int]  # the address of a job; 0 if it cannot be done
 
 
-KERNEL = Kernel()
+def _library() -> Filters:
+    function: Filters = loaded(SOURCE, SOURCE.stem).filtered_lrelu
+    function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_int  # type: ignore[attr-defined]
+    return function
+
+
+KERNEL = MachineCode(_library, "StyleGAN3 plays without its compiled filters")
 
 
 def prepare(wait: bool = True) -> bool:
@@ -76,7 +58,7 @@ def prepare(wait: bool = True) -> bool:
 
     Not on the frame path. Whether it can be used now; the log says why not.
     """
-    if KERNEL.call is None and not wait:
+    if KERNEL.library is None and not wait:
         threading.Thread(target=KERNEL.prepare, name="filtered_lrelu", daemon=True).start()
         return False
     return KERNEL.prepare()
@@ -92,7 +74,7 @@ def compute(
     clamp: float | None,
 ) -> Tensor | None:
     """`filtered_lrelu` on the processor, `rates` being up, down, x0, x1, y0, y1; None if this cannot be done here."""
-    if KERNEL.call is None or not 0 <= slope <= 1:
+    if KERNEL.library is None or not 0 <= slope <= 1:
         return None
     up, down, x0, _, y0, _ = rates
     wanted = x.dtype
@@ -109,7 +91,7 @@ def compute(
         up * math.sqrt(gain), slope, NO_CLAMP if clamp is None else clamp,
         rise.data_ptr(), fall.data_ptr(), x.data_ptr(), y.data_ptr(),
     )  # fmt: skip
-    return y.to(wanted) if KERNEL.call(ctypes.addressof(job)) else None
+    return y.to(wanted) if KERNEL.library(ctypes.addressof(job)) else None
 
 
 def result_size(size: tuple[int, int], up_taps: int, down_taps: int, rates: Sequence[int]) -> tuple[int, int]:

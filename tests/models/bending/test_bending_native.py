@@ -12,6 +12,7 @@ from torch import Tensor
 from models.bending import native
 from models.bending.transforms import Transform, transforms
 from models.bending.warp import LIMIT
+from models.machine_code import MachineCode
 
 # Places are rounded to 1/4096 pixel: blurring by machine code makes use of that, and what lies just between two of them
 # goes to either, by the last bit of a sine (1/4096 of the largest step from pixel to pixel, along both axes).
@@ -94,7 +95,7 @@ def test_without_a_compiler_there_are_words_and_torch(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PERFORM_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    kernels = native.Kernels()
+    kernels = MachineCode(native._library, "they play without")
     assert not kernels.prepare()
     assert "install g++" in kernels.problem
     assert not kernels.prepare()

@@ -9,27 +9,26 @@ from torch import Tensor
 
 from models.decoding import native
 from models.decoding.decoder import Decoder
+from models.machine_code import MachineCode
 
 LAST = torch.channels_last
 
 
 @pytest.fixture(autouse=True)
 def _kernel() -> None:
-    if not native.KERNEL.prepare():
-        pytest.skip(native.KERNEL.problem)
+    if not native.KERNELS.prepare():
+        pytest.skip(native.KERNELS.problem)
 
 
 EACH_TYPE = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 EACH_SIZE = pytest.mark.parametrize("size", [(1, 4, 4), (2, 9, 5), (1, 70, 33), (1, 1, 1)])
 
 
-def both(
-    tap: Callable[[Tensor], Tensor], x: Tensor, kernel: str, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Tensor, Tensor]:
+def both(tap: Callable[[Tensor], Tensor], x: Tensor, monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor]:
     """What a tap makes of x with a kernel and without: new tensors of x's type and layout, and x stays as it is."""
     before = x.clone(memory_format=torch.preserve_format)
     with monkeypatch.context() as without:
-        without.setattr(native.KERNEL, kernel, None)
+        without.setattr(native.KERNELS, "library", None)
         expected = tap(x)
     made = tap(x)
     assert torch.equal(x, before)
@@ -52,7 +51,7 @@ def test_it_is_what_torch_makes(
         n, h, w = size
         x = torch.randn(n, len(statistics.layers[layer].rates), h, w, generator=torch.Generator().manual_seed(k))
         x = (x * 0.3 + 0.2).to(dtype).contiguous(memory_format=LAST)
-        made, expected = both(tap, x, "call", monkeypatch)
+        made, expected = both(tap, x, monkeypatch)
         room = 1e-5 if dtype == torch.float32 else 2**-7  # of one that is rounded otherwise
         assert torch.allclose(made.float(), expected.float(), atol=room * float(expected.abs().max()), rtol=room)
         silent = tap._shares == 0
@@ -76,7 +75,7 @@ def test_noise_is_what_torch_makes(
     n, h, w = size
     x = torch.randn(n, len(statistics.layers[layer].rates), h, w, generator=torch.Generator().manual_seed(1))
     x = x.to(dtype).contiguous(memory_format=LAST)
-    made, expected = both(tap, x, "add", monkeypatch)
+    made, expected = both(tap, x, monkeypatch)
     room = 1e-6 if dtype == torch.float32 else 0  # where a product and a sum are one step, it is rounded once
     assert torch.allclose(made.float(), expected.float(), atol=room, rtol=room)
 
@@ -92,7 +91,7 @@ def test_what_it_cannot_do_it_leaves_to_torch() -> None:
 
 
 def test_where_there_is_no_compiler_it_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernel = native.Kernel()
+    kernel = MachineCode(native._library, "it plays without")
     asked = []
 
     def nothing(*args: object) -> None:
