@@ -41,6 +41,8 @@ class Parents:
                      for name in floats}
                 )  # fmt: skip
             self.blocks: list[Tensor] = []
+            self._even_names: list[str] = []
+            self._even: list[slice] = []  # where those lie that were mixed alike the last time
             self._lay_out()
             differing = [name for name in floats if not all(same(home[name], one[name]) for one in self._tensors)]
             found = {name: resident.place(name) for name in differing}
@@ -68,6 +70,15 @@ class Parents:
 
     def write_home(self, names: Sequence[str], marks: Sequence[Mark], resident: Resident) -> None:
         """Mix many tensors, given in the order of `differing`: a stretch of memory with equal marks is one pass."""
+        if resident.block is not None and marks and not marks[0][2] and marks.count(marks[0]) == len(marks):
+            if names != self._even_names:  # all alike, as plain interpolation has it in every frame: looked at once
+                self._even_names = list(names)
+                alike = [(name, marks[0]) for name in names]
+                self._even = [slice(start, stop) for start, stop, _ in self._stretches(alike)]
+            for part in self._even:
+                mix_into(resident.block[part], [one[part] for one in self.blocks], marks[0][1])
+            resident.wrote(names)
+            return
         plain = list(zip(names, marks, strict=True))
         matched = [one for one in plain if one[1][2] and one[0] in self._lengths]
         if matched:
