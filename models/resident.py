@@ -20,7 +20,7 @@ tensors are as good; what a tensor was is copied before a stage first writes it,
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from copy import deepcopy
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Protocol
@@ -97,6 +97,7 @@ class Resident:
             if self._live and all(t.device.type == "cpu" for t in self._live.values()):
                 self._lay_out()
         self._keeping = threading.Lock()
+        self._together: tuple[list[str], list[Tensor]] = ([], [])  # the tensors of many names, as asked the last time
         self._asked: list[dict[str, Hashable]] = []
         self._stale: Mapping[str, None] = {}  # to be written whatever is asked: an exception came between
 
@@ -121,6 +122,12 @@ class Resident:
         """The tensor that plays: for stages to write, whose turn it is."""
         return self._live[name]
 
+    def lives(self, names: Sequence[str]) -> list[Tensor]:
+        """`live` of many, quicker where the same ones are asked for in every frame. The generator's thread."""
+        if names != self._together[0]:
+            self._together = (list(names), [self._live[name] for name in names])
+        return self._together[1]
+
     def place(self, name: str) -> slice | None:
         """Where the tensor lies in `block`; None if it does not."""
         start = self._places.get(name)
@@ -144,13 +151,12 @@ class Resident:
         live = self._live[name]
         return block.as_strided(live.shape, live.stride(), self._places[name])
 
-    def wrote(self, names: Iterable[str]) -> None:
+    def wrote(self, names: Sequence[str]) -> None:
         """Say that these tensors were written through `block`, all of each, so that the network plays them and whoever
         watches them (forms) sees it.
         """
-        names = list(names)
         self._leave(names)
-        torch.autograd.graph.increment_version([self._live[name] for name in names])
+        torch.autograd.graph.increment_version(self.lives(names))
 
     @torch.no_grad()
     def update(self, stages: Sequence[Stage]) -> int:
@@ -166,8 +172,10 @@ class Resident:
         self._asked, self._stale = [dict(marks) for marks in asked], changed
         done = self._write_home(stages, asked, changed)
         later = [marks for marks in asked[1:] if marks]
-        left = [name for name in changed if name not in done or (later and any(name in marks for marks in later))]
+        left = changed if later else [name for name in changed if name not in done]
         for name in left:
+            if name in done and not any(name in marks for marks in later):
+                continue
             recipe = [stage for stage, marks in zip(stages, asked, strict=True) if name in marks]
             if name in done:
                 self._write(name, recipe[1:], self._live[name])
@@ -196,7 +204,7 @@ class Resident:
             write_home = getattr(stage, "write_home", None)
             if not marks or write_home is None:
                 continue
-            names = [name for name in marks if name in changed]
+            names = list(marks) if marks.keys() == changed.keys() else [name for name in marks if name in changed]
             for earlier in asked[:place]:
                 names = [name for name in names if name not in earlier]
             try:

@@ -70,7 +70,6 @@ class Blend:
         self._play(rows.played(rows.numbers({})))
         self._marks: dict[str, Mark] = {}
         self.mixed: dict[str, tuple[int, Mark]] = {}
-        self._live = {name: resident.live(name) for name in resident.names}
         self.mapping: Row = (1.0, *(0.0 for _ in relatives))
 
     def frame(self, values: Mapping[str, float], divergence: float = 1.0) -> None:
@@ -153,5 +152,5 @@ class Blend:
         """See `models.resident.Wholesale`."""
         marks = [self._marks[name] for name in names]
         self._parents.write_home(names, marks, resident)
-        versions = [self._live[name]._version for name in names]
+        versions = [live._version for live in resident.lives(names)]
         self.mixed.update(zip(names, zip(versions, marks, strict=True), strict=True))

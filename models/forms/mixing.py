@@ -179,6 +179,8 @@ class _Squares(_Group):
         super().__init__(packed)
         self._places = {pair: k for k, pair in enumerate(pairs)}
         self._products = torch.empty(len(pairs), len(self._block))
+        self._shares = torch.empty(len(pairs))
+        self._numbers = self._shares.numpy()
         for k, (i, j) in enumerate(pairs):
             made = {}
             for place, one in packed.items():
@@ -201,7 +203,8 @@ class _Squares(_Group):
                 continue
             shares = [row[i] * row[j] * (1 if i == j else 2) for i, j in self._places]
             if all(shares):
-                torch.mv(self._products[:, part].t(), torch.tensor(shares), out=out)
+                self._numbers[:] = shares
+                torch.mv(self._products[:, part].t(), self._shares, out=out)
             else:
                 out.zero_()
                 for k, share in enumerate(shares):
