@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import torch
     from torch import Tensor
 
     from models.forms.cuda import Capture
@@ -91,7 +92,7 @@ def bench_against(
             plays |= dict(_forms(network, forms, partial(_tell_of, tell, name)))
             plays |= dict(_bent(network, forms, partial(_tell_of, tell, name)))
             pictures = {form: play(w).float().clone() for form, play in plays.items()}
-            finish = partial(torch.cuda.synchronize, device) if device.type == "cuda" else _nothing
+            finish = finisher(device)
             calls = {form: partial(_finished, play, w, finish) for form, play in plays.items()}
             tell(f"{name}: measuring")
             once = sum(times[0] for times in take_turns(now, calls, 1, 1).values())
@@ -281,8 +282,13 @@ def _finished(play: Callable[[Tensor], Tensor], w: Tensor, finish: Callable[[], 
     finish()
 
 
-def _nothing() -> None:
-    """What a processor needs to have finished."""
+def finisher(device: torch.device | str) -> Callable[[], None]:
+    """What waits until this device has done all that it was given; on a processor there is nothing to wait for."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return partial(torch.cuda.synchronize, device)
+    return lambda: None
 
 
 @contextmanager

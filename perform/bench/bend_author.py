@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from models.bench import finisher
 from perform.engine.clock import machine_time
 from perform.engine.problems import UserError
 
@@ -61,7 +62,7 @@ def bench_against(checkout: Path, device: str, tell: Callable[[str], None]) -> l
     from perform.engine.render import keep_memory, pick_device
 
     pick_device(device)
-    finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
+    finish = finisher(device)
     keep_memory()  # as a show does
     native.prepare()
     rows: list[Row] = []
@@ -110,10 +111,6 @@ def _seconds(call: Callable[[], object], finish: Callable[[], None]) -> float:
     call()
     finish()
     return machine_time() - start
-
-
-def _nothing() -> None:
-    """What a processor needs to have finished."""
 
 
 @contextmanager

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
+from models.bench import finisher
 from models.bending.bender import Bender
 from models.forms.cuda import Capture, CapturedForm, OnCard
 from perform.bench.bend import Call, call, cases
@@ -25,7 +24,7 @@ def captured(
     """The unbent frame and the bent ones by name, each finished when it returns. `capture` stands for the card's."""
     device = w.device
     on_card = device.type == "cuda"
-    finish = partial(torch.cuda.synchronize, device) if on_card else _nothing
+    finish = finisher(device)
     share = OnCard(device) if capture is None else capture
     dtype = "bfloat16" if on_card else "float32"
     whole = CapturedForm(network, dtype, capture=share)
@@ -50,7 +49,3 @@ def _play(form: CapturedForm, bender: Bender, finish: Callable[[], None], w: Ten
     bender.frame(values)
     form(w)
     finish()
-
-
-def _nothing() -> None:
-    """What a processor needs to have finished."""

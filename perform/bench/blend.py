@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from models.bench import finisher
 from perform.engine.clock import machine_time
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def bench_blend(model: str, device: str, seconds: float, threads: int | None, te
         form, manner = quickest(network, tell)
         tell(f"{manner}, {torch.get_num_threads()} threads")
         w = network.map(torch.randn(1, network.z_dim, generator=torch.Generator().manual_seed(0)).to(device))
-        finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
+        finish = finisher(device)
         rows = []
         for case in CASES:
             tell(case.__name__)
@@ -164,7 +165,3 @@ def _summary(moving: list[float], rest: list[float], limited: bool) -> dict[str,
         "share_of_minima": round(min(moving) / min(rest) - 1, 3),
         "limit": "0.15" if limited else "none",
     }
-
-
-def _nothing() -> None:
-    """What a processor needs to have finished."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from models.bench import finisher
 from perform.engine.clock import machine_time
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def bench_decode(
     torch.set_num_threads(threads or before)
     try:
         network = models.load(model, device)
-        finish = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
+        finish = finisher(device)
         tell("gathering statistics")
         decoder = Decoder(network, gather(network, SAMPLES))
         if not decoder.layers:
@@ -152,7 +153,7 @@ def _turns(
 
 
 def _nothing() -> None:
-    """What a tap's time is compared with, and what a processor needs to have finished."""
+    """What a tap's time is compared with."""
 
 
 def _summary(with_: list[float], without: list[float], chosen: float) -> dict[str, Any]:

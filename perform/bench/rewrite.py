@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from models.bench import finisher
 from perform.bench.report import Row
 from perform.engine.clock import machine_time
 
@@ -40,12 +41,13 @@ def bench_rewrite(model: str, device: str, seconds: float, threads: int | None) 
             raise ValueError(f"{model} has no weights that can be rewritten")
         rewriter.splice_from({name: resident.home(name).clone() for name in resident.names})
 
+        finish = finisher(device)
+
         def spent(glitch: Glitch) -> float:
             begun = machine_time()
             rewriter.frame((glitch,))
             resident.update([rewriter])
-            if device.startswith("cuda"):
-                torch.cuda.synchronize(device)
+            finish()
             return (machine_time() - begun) * 1e3
 
         def median(moved: Callable[[int], Glitch]) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import moderngl
 import numpy as np
 
+from models.bench import finisher
 from perform.bench.report import Row
 from perform.engine.clock import Tick, machine_time
 from perform.engine.frame import Frame
@@ -96,4 +97,4 @@ def _picture(side: int, device: str, seed: int) -> Picture:
     tensor = torch.from_numpy(pixels).to(device)
     event = torch.cuda.Event()  # type: ignore[no-untyped-call]
     event.record(torch.cuda.current_stream(tensor.device))
-    return tensor, str(tensor.device), event, lambda: torch.cuda.synchronize(tensor.device)
+    return tensor, str(tensor.device), event, finisher(tensor.device)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from models.bench import finisher
 from perform.bench.blend import GOLDEN, WARM_UP, quickest
 from perform.engine.clock import machine_time, sleep
 from perform.engine.low import stand_back
@@ -133,17 +134,16 @@ class _Frame:
 
     def __init__(self, resident: Any, tune: Any, form: Any, w: Tensor) -> None:
         self._resident, self._tune, self._form, self._w = resident, tune, form, w
+        self._finish = finisher(w.device)
 
     def __call__(self, position: float) -> float:
-        import torch
 
         values: Mapping[str, float] = {"position": position}
         start = machine_time()
         self._tune.frame(values)
         self._resident.update([self._tune])
         self._form(self._w)
-        if self._w.device.type == "cuda":
-            torch.cuda.synchronize(self._w.device)
+        self._finish()
         return machine_time() - start
 
 

@@ -65,18 +65,22 @@ class Decks:
 
     def manner(self, mix: float) -> str:
         """How the model that is seen most is computed, in two words."""
-        deck = self._decks[mix > 0.5] or self._decks[0]
+        deck = self._seen(mix)
         return deck.manner if deck else ""
 
     def muted(self, mix: float) -> tuple[str, ...]:
         """What of its rig the model that is seen most cannot play."""
-        deck = self._decks[mix > 0.5] or self._decks[0]
+        deck = self._seen(mix)
         return deck.muted if deck else ()
 
     def reel(self, mix: float) -> Reel | None:
         """The trajectory of the model that is seen most."""
-        deck = self._decks[mix > 0.5] or self._decks[0]
+        deck = self._seen(mix)
         return deck.reel if deck else None
+
+    def _seen(self, mix: float) -> Deck | None:
+        """What is seen most; beside an empty deck the other one is, wherever the fader stands."""
+        return self._decks[mix > 0.5] or next(iter(self.playing()), None)
 
     @property
     def name(self) -> str:

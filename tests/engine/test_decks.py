@@ -208,6 +208,7 @@ def test_with_the_fader_at_an_empty_deck_the_other_one_is_on_the_wall(parameters
     parameters.set("deck.mix", 0.0)
     made.load(str(tmp_path / "nowhere.pkl"))
     assert made.names == ("", "first-light"), "what plays must not be taken off for what is still to come"
+    assert made.manner == "eager float32", "and it is what the HUD speaks of"
     worker.ask(request(parameters, 0.0))
     assert isinstance(worker.newest(), Frame)
     assert "generator" not in problems.current
