@@ -50,11 +50,8 @@ def extremum(x: Tensor, radius: Scalar, pick: Pick, outside: float, between: tup
     made = x.clone() if low == 0 else _whole(x, low, pick, outside)
     if low == high:
         return made
-    moving = scalar(radius, x)
-    for whole in range(low + 1, high + 1):
-        share = (moving - (whole - 1)).clamp(0, 1).to(x.dtype)
-        made = torch.lerp(made, _whole(x, whole, pick, outside), share)
-    return made
+    share = (scalar(radius, x) - low).clamp(0, 1).to(x.dtype)
+    return torch.lerp(made, _whole(x, high, pick, outside), share)
 
 
 def _natively(x: Tensor, radius: Scalar, pick: Pick, between: tuple[int, int]) -> Tensor | None:

@@ -18,7 +18,7 @@ from perform.bench.report import Row
 from perform.engine.clock import Tick, machine_time
 from perform.engine.frame import Frame
 from perform.engine.problems import UserError
-from perform.output.interop import Bridge, NoInterop, open_bridge
+from perform.output.interop import Bridge, NoInterop
 from perform.output.texture import FrameTexture
 from perform.output.wall import open_offscreen
 
@@ -77,7 +77,7 @@ def _ways(ctx: moderngl.Context, device: str) -> Iterator[tuple[str, FrameTextur
     if not device.startswith("cuda"):
         yield "upload", FrameTexture(ctx)
         return
-    yield "cuda-gl", FrameTexture(ctx, open_bridge)
+    yield "cuda-gl", FrameTexture(ctx)
     yield "download", FrameTexture(ctx, _no_bridge)
 
 
